@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A command is a row: names, text, options, a function. Parser, help, shell completion and the manual page's options come from it.
+ *
+ *     struct snapshot_args { bool readonly; struct strlist qgroups; };
+ *     #define OPT_STRUCT struct snapshot_args
+ *     static const struct opt snapshot_opts[] = {
+ *             OPT_FLAG('r', NULL, readonly, "create a read-only snapshot"),
+ *             OPT_LIST('i', NULL, qgroups, "QGROUP", "add the new snapshot to QGROUP"),
+ *             OPT_END
+ *     };
+ *     #undef OPT_STRUCT
+ *     static int snapshot_run(struct cmd_ctx *ctx, void *args) { ... }
+ *     const struct cmd cmd_subvolume_snapshot = {
+ *             .name = "snapshot", .usage = { "btrfs subvolume snapshot [-r] [-i <qgroupid>] <source> <dest>|<dest>/<name>" },
+ *             .brief = "Create a snapshot of the subvolume", .opts = snapshot_opts, CMD_ARGS(struct snapshot_args), .min_args = 2, .max_args = 2,
+ *             .run = snapshot_run };
+ *
+ * Spec: cli 2. */
+#ifndef CMDS_CMD_H
+#define CMDS_CMD_H
+
+#include "common/env.h"
+#include "common/out.h"
+#include "common/units.h"
+#include "common/vec.h"
+
+VEC_TYPE(strlist, const char *);
+
+enum opt_kind {
+	OPT_KIND_END, OPT_KIND_FLAG, /* bool = true */
+	OPT_KIND_COUNT,  /* unsigned, one more each time */
+	OPT_KIND_STRING, /* const char * */
+	OPT_KIND_LIST,   /* struct strlist */
+	OPT_KIND_U64,    /* u64, plain decimal (cli 4.2) */
+	OPT_KIND_SIZE,   /* u64 with suffix */
+	OPT_KIND_CALL,   /* int (*call)(args, value): anything else; an error ends the command with 1 */
+	OPT_KIND_OPTARG, /* const char *, the value is optional: -c[zlib], --data[=F]; present without value = "" */
+	OPT_KIND_HEAD,   /* a line of text in the option list, or an empty one */
+};
+struct opt {
+	enum opt_kind kind;
+	char letter;             /* 0: none */
+	const char *name;        /* long name, NULL: none */
+	size_t field;            /* offset in the args struct */
+	const char *metavar;     /* shown in help: "QGROUP" */
+	const char *help;        /* NULL: hidden */
+	int (*call)(void *args, const char *value, struct err *err);
+	const char *complete;    /* what completes the value: "file", "dir", "device", "subvol", "algo", or words "a|b|c" */
+	size_t present;          /* offset + 1 of a bool that is set when given, 0: none */
+};
+#define OPT_FLAG(l, n, f, h) { .kind = OPT_KIND_FLAG, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .help = h }
+#define OPT_COUNT(l, n, f, h) { .kind = OPT_KIND_COUNT, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .help = h }
+#define OPT_STRING(l, n, f, m, h) { .kind = OPT_KIND_STRING, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h }
+#define OPT_LIST(l, n, f, m, h) { .kind = OPT_KIND_LIST, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h }
+/* The value and whether it was given: fields f (u64) and has_f (bool). */
+#define OPT_U64(l, n, f, m, h) { .kind = OPT_KIND_U64, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h, \
+	.present = offsetof(OPT_STRUCT, has_##f) + 1 }
+#define OPT_SIZE(l, n, f, m, h) { .kind = OPT_KIND_SIZE, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h, \
+	.present = offsetof(OPT_STRUCT, has_##f) + 1 }
+#define OPT_CALL(l, n, fn, m, h) { .kind = OPT_KIND_CALL, .letter = l, .name = n, .metavar = m, .help = h, .call = fn }
+#define OPT_OPTARG(l, n, f, m, h) { .kind = OPT_KIND_OPTARG, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h }
+#define OPT_HEAD(h) { .kind = OPT_KIND_HEAD, .help = h }
+#define OPT_END { .kind = OPT_KIND_END }
+
+enum {
+	CMD_JSON = 1 << 0,        /* accepts --format json */
+	CMD_DRY_RUN = 1 << 1,     /* accepts the global --dry-run */
+	CMD_HIDDEN = 1 << 2,      /* exact match only, not listed */
+	CMD_OURS = 1 << 3,        /* not the incumbent's: matches only when written in full */
+	CMD_UNITS = 1 << 4,       /* long unit options (cli 4.1) */
+	CMD_UNITS_DF = 1 << 5,    /* and the short ones */
+	CMD_NO_PERMUTE = 1 << 6,  /* options end at the first positional argument */
+	CMD_STANDALONE = 1 << 7,  /* a program of its own: help on stderr, -V */
+	CMD_COUNT_SELF = 1 << 8,  /* argument count messages count the command word (cli 2.6) */
+	CMD_PROGRESS = 1 << 9,    /* --progress, --no-progress where the incumbent has no such option */
+	CMD_JOBS = 1 << 10,       /* --jobs N */
+	CMD_WRITES = 1 << 11,     /* --undo FILE, --dry-run of our own for offline work */
+	CMD_QUIET_VERBOSE = 1 << 12, /* -q and -v are also accepted after the command word, as the historic ones */
+	CMD_RAW = 1 << 13,        /* no parsing: argv as is */
+};
+
+struct cmd_ctx;
+struct cmd {
+	const char *name, *alias;
+	const char *usage[6];          /* synopsis lines, NULL-terminated */
+	const char *brief;             /* one line */
+	const char *const *details;    /* long description, lines, NULL-terminated */
+	const struct opt *opts;
+	size_t args_size;
+	void (*init)(void *args);      /* defaults other than zero */
+	int min_args, max_args;        /* max -1: any number */
+	unsigned flags;
+	int (*run)(struct cmd_ctx *ctx, void *args); /* returns the exit code */
+	const struct cmd *const *subs; /* a group: NULL-terminated */
+	const char *info;              /* the group's info line */
+	const char *complete;          /* what completes positional arguments */
+};
+#define CMD_ARGS(type) .args_size = sizeof(type)
+
+struct cmd_ctx {
+	struct env *env;
+	struct out *out;               /* standard output: text and JSON */
+	int argc;                      /* positional arguments */
+	char **argv;
+	const struct cmd *cmd;
+	const char *words;             /* "btrfs filesystem df": for messages */
+	int verbosity;                 /* 0 quiet, 1 default, 2 info, 3 verbose, 4 debug; -1 unset (cli 2.2) */
+	bool dry_run, json;
+	struct units units;
+	bool units_given;
+	int progress;                  /* enum progress_when */
+	const char *undo;              /* --undo FILE */
+	/* An open offline filesystem when the command runs inside `btrfs offline`: positional paths are then inside it. NULL otherwise. */
+	struct session *session;
+	struct err err;
+};
+
+/* Prints "ERROR: " + text. Returns 1, so that `return cmd_error(ctx, ...)` ends a command. */
+int cmd_error(struct cmd_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
+/* "ERROR: text: what ctx->err says". */
+int cmd_fail(struct cmd_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
+void cmd_warn(struct cmd_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
+/* Text on standard output when verbosity (unset counts as 1) is at least level. */
+void cmd_say(struct cmd_ctx *ctx, int level, const char *fmt, ...) PRINTF(3, 4);
+/* Usage error: prints the full help on standard error, returns 1. */
+int cmd_usage(struct cmd_ctx *ctx);
+/* "QUESTION [y/N]: ", flushed; only y, Y, yes are yes; end of file is no. */
+bool cmd_ask(struct cmd_ctx *ctx, const char *question);
+
+/* The program table and its groups; one extern per file in cmds/, listed in cmds/commands.c. */
+extern const struct cmd *const programs[];
+int cmd_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an argument means: a path in a mounted filesystem, an unmounted filesystem, or a path inside one. interface.md, "Where a filesystem is". */
+#ifndef CMDS_TARGET_H
+#define CMDS_TARGET_H
+
+#include "cmds/cmd.h"
+#include "kernel-shared/fs/inode.h"
+
+enum target_kind {
+	TARGET_HOST,      /* a path of the running system: mounted btrfs, or anything else */
+	TARGET_DEVICE,    /* a regular file or block device (with @..., several by commas) or UUID=/LABEL=, whole */
+	TARGET_INSIDE,    /* DEVICE:/path */
+};
+struct target {
+	enum target_kind kind;
+	VEC(char *) devices;  /* specs, heap */
+	char *path;           /* host path, or the path inside; heap */
+};
+/* Never fails on odd text: what is no address is a host path. A device that is mounted is TARGET_DEVICE, too: ask target_mountpoint(). */
+int target_parse(const char *arg, struct target *out);
+void target_fini(struct target *t);
+/* Opens the filesystem of a TARGET_DEVICE or TARGET_INSIDE. Errors are printed (cmd_fail style); returns the exit code or 0. */
+int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **out);
+/* target_open, and the inside path resolved (follow: through a final symlink). */
+int target_resolve(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **fs, struct loc *loc);
+
+#endif

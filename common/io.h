@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole reads and writes of file descriptors: short transfers and EINTR are dealt with. All return 0 or -errno unless said. */
+#ifndef COMMON_IO_H
+#define COMMON_IO_H
+
+#include "common/base.h"
+
+/* Bytes read, less than len only at the end of the file; or -errno. */
+ssize_t io_pread(int fd, void *buf, size_t len, u64 off);
+ssize_t io_read(int fd, void *buf, size_t len);
+int io_pwrite(int fd, const void *buf, size_t len, u64 off);
+int io_write(int fd, const void *buf, size_t len);
+/* A whole file, NUL-terminated, at most max bytes (-EFBIG beyond). Free *out. */
+int io_read_file(const char *path, size_t max, char **out, size_t *len);
+/* One line of a file (sysfs), trailing newline removed, into buf. */
+int io_read_line(const char *path, char *buf, size_t len);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One row per item type (items.def): name, sizes, rules, text, fields. Whoever needs to know item types iterates over the
+ * rows: dump-tree, JSON, the checker, sanitizing, the offline shell, field corruption, fuzzing. */
+#ifndef FORMAT_ITEMS_H
+#define FORMAT_ITEMS_H
+
+#include "common/strbuf.h"
+#include "kernel-shared/format/validate.h"
+
+/* How one field reads. */
+enum field_kind { FIELD_U8, FIELD_U16, FIELD_U32, FIELD_U64, FIELD_S64, FIELD_HEX, FIELD_FLAGS, FIELD_KEY, FIELD_UUID, FIELD_BYTES,
+	FIELD_NAME, FIELD_TIME_SEC, FIELD_MODE };
+struct field {
+	const char *name;     /* "size", "atime.sec"; repeated parts are prefixed: "0.name", "stripe1.devid", "ref0.root" */
+	enum field_kind kind;
+	u32 offset, size;     /* bytes within the item (or header, or superblock) */
+};
+/* Called for each field in ascending offset order; the field is valid during the call. Non-zero stops. */
+typedef int (*field_fn)(void *arg, const struct field *field, const u8 *value);
+
+struct print_ctx {
+	struct strbuf *sb;
+	const struct geometry *geo;
+	bool hide_names, csum_headers, csum_items;
+	/* localtime of whole hours, so that bulk text costs no tz lookups */
+	s64 tz_hour[64];
+	s32 tz_offset[64];
+};
+void print_ctx_init(struct print_ctx *p, struct strbuf *sb, const struct geometry *geo);
+
+struct item_type {
+	u8 type;
+	const char *name;                 /* as dump-tree prints it: "INODE_ITEM" */
+	u32 min_size, max_size;           /* max 0: bounded by the leaf alone */
+	int (*validate)(struct validator *v, const struct item *item, const struct item *prev); /* NULL: sizes only */
+	void (*print)(struct print_ctx *p, const struct item *item);                              /* dump-tree's body; bounded by item->size */
+	int (*fields)(const struct item *item, field_fn fn, void *arg);                           /* follows variable parts as far as they make sense */
+};
+/* The row, or NULL for a type that nobody defined. */
+const struct item_type *item_type(u8 type);
+/* All rows in type order, for iterating; *n receives their number. */
+const struct item_type *item_type_all(unsigned *n);
+
+int header_fields(field_fn fn, void *arg);  /* of a tree block header */
+int key_ptr_fields(unsigned slot, field_fn fn, void *arg); /* "ptr3.key.objectid" ...; offsets from the block start */
+int item_header_fields(unsigned slot, field_fn fn, void *arg); /* "item3.offset" ... */
+int super_fields(const struct disk_super *sb, field_fn fn, void *arg); /* including system array and backup roots */
+/* A field's value as text, and text as a value (for `field set`); -EINVAL if it does not parse or fit. */
+void field_format(const struct field *f, const u8 *value, struct strbuf *out);
+int field_parse(const struct field *f, const char *text, u8 *value, struct err *err);
+
+/* Text of dump-tree. Spec: cli 15.6, 15.7. */
+void print_key(struct print_ctx *p, const struct key *key);            /* "(256 INODE_ITEM 0)" */
+void print_disk_key(struct print_ctx *p, const struct disk_key *key);
+void print_objectid(struct print_ctx *p, u64 objectid, u8 type);
+void print_block(struct print_ctx *p, const void *block);              /* header, keys or items with bodies; broken slots as the spec says */
+void print_block_header(struct print_ctx *p, const void *block);
+void print_super(struct print_ctx *p, const struct disk_super *sb, const char *device, u64 bytenr, bool full); /* cli 15.4, without the trailing empty line */
+const char *root_name(u64 objectid);                                   /* "fs", "extent", "file" ...: the NAME of cli 15.5 */
+void print_time(struct print_ctx *p, const struct disk_timespec *ts);  /* "SEC.NSEC (YYYY-MM-DD HH:MM:SS)" */
+/* Local wall time, cached per hour in p. out holds at least 20 bytes: "YYYY-MM-DD HH:MM:SS". */
+void print_local_time(struct print_ctx *p, s64 sec, char *out);
+/* "DATA|RAID1", "METADATA|single". */
+void print_bg_flags(struct strbuf *sb, u64 flags);
+
+/* Iterating the parts of composite items. Each starts with pos = 0, returns false at the end or at the first part that does
+ * not fit; *pos then tells whether everything was consumed (== size). */
+struct dir_entry_view { const struct disk_dir_item *item; struct key location; u64 transid; const u8 *name; u16 name_len; const u8 *data; u16 data_len; u8 type; };
+bool dir_item_next(const struct item *item, u32 *pos, struct dir_entry_view *out);
+struct inode_ref_view { u64 parent, index; const u8 *name; u16 name_len; }; /* parent: the key's offset, or the extref's own */
+bool inode_ref_next(const struct item *item, u32 *pos, struct inode_ref_view *out); /* INODE_REF and INODE_EXTREF */
+/* References of an extent item or of a keyed reference item, as one stream. */
+struct extent_ref_view {
+	u8 type;              /* BTRFS_*_REF_KEY */
+	u64 root, objectid, offset; /* data refs; root alone for tree block and owner refs */
+	u64 parent;           /* shared refs */
+	u32 count;            /* 1 for tree references */
+	u64 seq;              /* the order value: root, parent, or hash */
+	u32 pos;              /* byte offset of the reference within the item */
+};
+struct extent_view { u64 bytenr, len; u64 refs, generation, flags; u8 level; bool is_data, has_tree_info; struct key tree_first; u32 refs_start; };
+/* EXTENT_ITEM or METADATA_ITEM. -EUCLEAN if too short. len is nodesize for METADATA_ITEM. */
+int extent_item_parse(const struct geometry *geo, const struct item *item, struct extent_view *out);
+bool extent_ref_next(const struct item *item, u32 *pos, struct extent_ref_view *out); /* pos starts at refs_start; for keyed items at 0 */
+struct file_extent_view {
+	u64 start;            /* file offset */
+	u64 generation, ram_bytes, disk_bytenr, disk_num_bytes, offset, num_bytes; /* num_bytes of inline: ram_bytes */
+	u8 type, compression, encryption; u16 other_encoding;
+	const u8 *inline_data; u32 inline_len;
+};
+int file_extent_parse(const struct item *item, struct file_extent_view *out); /* -EUCLEAN if too short */
+/* Root items in either length; v2 fields are zero where they are not valid. */
+void root_item_parse(const struct item *item, struct disk_root_item *out);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An opened filesystem: volume, node store, the trees by name. Kernel counterpart: btrfs_fs_info, disk-io.c. */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#include "common/hash.h"
+#include "kernel-shared/tree/tree.h"
+
+struct txn;
+struct fs_writer;
+
+/* A tree with its root item. Owned by struct fs; borrowed until fs_close. */
+struct root {
+	struct tree tree;
+	struct fs *fs;
+	struct disk_root_item item;   /* 439-byte form, invalid v2 fields zeroed; zero for root, chunk and log root trees */
+	bool legacy;                  /* the item on disk is the short form */
+	bool dirty;
+	void *txn_private;
+};
+
+struct fs {
+	struct env *env;
+	struct volume *vol;
+	struct nstore store;
+	struct geometry *geo;         /* = &vol->geo */
+	struct disk_super *sb;        /* = &vol->sb */
+	unsigned flags;
+	/* NULL when absent (or unreadable, FS_OPEN_PARTIAL) */
+	struct root *root_tree, *chunk_tree, *extent_tree, *dev_tree, *csum_tree, *quota_tree, *uuid_tree, *free_space_tree,
+		*block_group_tree, *stripe_tree, *data_reloc_tree, *fs_tree, *log_root_tree;
+	struct hmap roots;            /* subvolume id -> struct root * */
+	void *roots_lock;
+	u64 default_subvol;           /* from the "default" entry; 5 if absent */
+	struct fs_writer *writer;     /* transactions; NULL when opened for reading */
+};
+
+enum {
+	FS_OPEN_WRITE = 1 << 0,
+	FS_OPEN_NOSCAN = 1 << 1,
+	FS_OPEN_DEGRADED = 1 << 2,
+	FS_OPEN_PARTIAL = 1 << 3,       /* unreadable trees are left NULL and reported; only the superblock must be good */
+	FS_OPEN_LENIENT = 1 << 4,       /* nodes with findings are handed out (nstore.lenient) */
+	FS_OPEN_BACKUP_ROOT = 1 << 5,   /* the newest backup root that verifies; also rescue=usebackuproot */
+	FS_OPEN_CHUNK_ONLY = 1 << 6,    /* stop after the chunk tree */
+	FS_OPEN_NO_LOG_REPLAY = 1 << 7,
+	FS_OPEN_WARN_MOUNTED = 1 << 8,  /* reading a mounted device warns; without it, the same silently */
+	FS_OPEN_REFUSE_MOUNTED = 1 << 9,/* reading a mounted device is refused */
+	FS_OPEN_FORCE_MOUNTED = 1 << 10,
+	FS_OPEN_IGNORE_TRANSID = 1 << 11,
+	FS_OPEN_NO_DATA_CSUM = 1 << 12, /* rescue=ignoredatacsums: file_read does not verify */
+	FS_OPEN_NEIGHBOURS = 1 << 13,
+	FS_OPEN_NO_BLOCK_GROUPS = 1 << 14, /* rescue=nologreplay,ignorebadroots style: extent tree and block groups are not needed */
+};
+struct fs_open_args {
+	const char *const *specs;
+	unsigned nspecs;
+	unsigned flags;
+	int super_copy;               /* -1: newest valid */
+	u64 super_bytenr;
+	u64 tree_root, chunk_root;    /* 0: as the superblock says */
+	u64 cache_memory;             /* bytes of node cache, 0: 64 MiB */
+	int (*wrap)(void *arg, struct bdev **bdev, struct err *err);
+	void *wrap_arg;
+};
+#define FS_OPEN_ARGS_INIT { .super_copy = -1 }
+
+int fs_open(struct env *env, const struct fs_open_args *args, struct fs **out, struct err *err);
+/* A single device or image with default arguments. */
+int fs_open_path(struct env *env, const char *spec, unsigned flags, struct fs **out, struct err *err);
+void fs_close(struct fs *fs);
+
+/* The tree of a subvolume (5, 256..), by id; the newest ROOT_ITEM of that objectid. 0, -ENOENT, <0. Thread-safe. */
+int fs_subvol_root(struct fs *fs, u64 id, struct root **out, struct err *err);
+/* Any ROOT_ITEM: exact offset, e.g. (-8, subvol id). */
+int fs_root_get(struct fs *fs, u64 objectid, u64 offset, struct root **out, struct err *err);
+/* Where BLOCK_GROUP_ITEMs live: block group tree or extent tree. */
+struct root *fs_block_group_root(struct fs *fs);
+static inline bool fs_incompat(const struct fs *fs, u64 bit) { return geo_incompat(fs->geo, bit); }
+
+#endif

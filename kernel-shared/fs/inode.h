@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files of a subvolume: inodes, names, extended attributes, paths. Reading only; changing is in the ops headers. */
+#ifndef FS_INODE_H
+#define FS_INODE_H
+
+#include "kernel-shared/fs/subvol.h"
+
+struct timespec64 { s64 sec; u32 nsec; };
+static inline struct timespec64 time_get(const struct disk_timespec *t) { return (struct timespec64){ (s64)le64_get(t->sec), le32_get(t->nsec) }; }
+
+/* A place in the filesystem. */
+struct loc { struct root *root; u64 ino; };
+
+struct inode {
+	struct root *root;
+	u64 ino;
+	u64 generation, transid, size, nbytes, rdev, flags, sequence;
+	u32 nlink, uid, gid, mode;     /* mode with type bits */
+	struct timespec64 atime, ctime, mtime, otime;
+};
+int inode_get(struct root *root, u64 ino, struct inode *out, struct err *err); /* -ENOENT */
+static inline bool inode_is(const struct inode *i, u32 fmt) { return (i->mode & 0170000) == fmt; }
+u32 inode_mode_of_ft(u8 ft);   /* BTRFS_FT_* -> S_IFMT bits */
+/* The Linux-internal device number of the disk (major << 20 | minor) in parts. */
+static inline u32 rdev_major(u64 rdev) { return rdev >> 20; }
+static inline u32 rdev_minor(u64 rdev) { return rdev & 0xfffff; }
+
+struct dirent {
+	const u8 *name; u16 name_len;  /* borrowed, valid until the next call */
+	u8 type;                       /* BTRFS_FT_* */
+	u64 index, transid;
+	bool is_subvol;                /* location is a ROOT_ITEM: ino is then the subvolume id */
+	u64 ino;
+};
+/* In index order. */
+struct dir_iter { struct tree_iter it; };
+struct dir_iter dir_open(struct root *root, u64 dir);
+int dir_next(struct dir_iter *d, struct dirent *out, struct err *err); /* 0, -ENOENT at the end */
+void dir_close(struct dir_iter *d);
+/* By name, through DIR_ITEM. -ENOENT. */
+int dir_lookup(struct root *root, u64 dir, const void *name, size_t len, struct dirent *out, struct err *err);
+/* What an entry leads to: the inode itself, or the root directory of a subvolume. A dangling subvolume entry (a snapshot's, without ROOT_REF)
+ * gives *out = { root, BTRFS_EMPTY_SUBVOL_DIR_OBJECTID }. */
+int dirent_follow(struct root *root, u64 dir, const struct dirent *d, struct loc *out, struct err *err);
+
+/* Walks path (components between slashes; ".", ".." and symlinks as a mount would, never leaving the filesystem) from start, across
+ * subvolumes. follow: also a symlink in last place. -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG. */
+int fs_resolve(struct fs *fs, struct loc start, const char *path, bool follow, struct loc *out, struct err *err);
+struct loc fs_top(struct fs *fs);  /* the top-level subvolume's root directory; needs fs->fs_tree */
+/* All paths of an inode within its subvolume, without leading slash. fn non-zero stops. */
+int inode_paths(struct root *root, u64 ino, int (*fn)(void *arg, const char *path, size_t len), void *arg, struct err *err);
+/* Names of an inode: (parent, index, name). */
+int inode_refs(struct root *root, u64 ino, int (*fn)(void *arg, const struct inode_ref_view *ref), void *arg, struct err *err);
+
+/* Extended attributes, in hash order. Value and name borrowed during the call. */
+int xattr_each(struct root *root, u64 ino, int (*fn)(void *arg, const u8 *name, u16 name_len, const u8 *value, u16 value_len), void *arg, struct err *err);
+/* Into a heap copy, NUL-terminated. -ENODATA. */
+int xattr_get(struct root *root, u64 ino, const char *name, char **value, size_t *len, struct err *err);
+/* The target, heap, NUL-terminated. -EINVAL for what is no symlink. */
+int symlink_read(struct root *root, u64 ino, char **target, size_t *len, struct err *err);
+
+#endif

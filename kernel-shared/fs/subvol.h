@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Subvolumes: what the root tree says of them, their paths. Spec: on-disk-format 4. */
+#ifndef FS_SUBVOL_H
+#define FS_SUBVOL_H
+
+#include "common/strbuf.h"
+#include "kernel-shared/fs/fs.h"
+
+struct subvol_info {
+	u64 id, parent, dirid, index; /* parent 0: none (top level, or deleted) */
+	char *name;                   /* last component, NULL for the top level; bytes, NUL-terminated */
+	size_t name_len;
+	u64 key_offset;
+	struct disk_root_item item;
+	bool deleted;                 /* refs 0 */
+};
+VEC_TYPE(subvol_list, struct subvol_info);
+/* All, by id, the top level (5) first. */
+int subvol_list(struct fs *fs, struct subvol_list *out, struct err *err);
+void subvol_list_fini(struct subvol_list *l);
+int subvol_info_get(struct fs *fs, u64 id, struct subvol_info *out, struct err *err); /* -ENOENT */
+void subvol_info_fini(struct subvol_info *i);
+/* The path from the top level, without a leading slash: "a/b/snap"; "" for 5. -ENOENT if it hangs nowhere. */
+int subvol_path(struct fs *fs, u64 id, struct strbuf *out, struct err *err);
+/* By uuid or received uuid, through the uuid tree, else by looking at all. -ENOENT. */
+int subvol_by_uuid(struct fs *fs, const u8 uuid[16], bool received, u64 *id, struct err *err);
+
+#endif
