@@ -13,7 +13,8 @@ OBJS := $(SRCS:%.c=$(BUILD)/%.o)
 LIBOBJS := $(filter-out $(BUILD)/main.o,$(OBJS))
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-all: btrbox
+# Until the first command is in the tree there is no program to link, only the library.
+all: $(if $(wildcard cmds/*.c),btrbox,$(BUILD)/libbtrbox.a)
 btrbox: $(BUILD)/btrbox
 	@ln -sf $(BUILD)/btrbox $@
 $(BUILD)/btrbox: $(OBJS)

@@ -4,6 +4,7 @@
 #ifndef COMMON_ENV_H
 #define COMMON_ENV_H
 
+#include <pthread.h>
 #include "common/base.h"
 #include "common/err.h"
 
@@ -19,6 +20,7 @@ enum msg_level {
 struct env {
 	void (*msg)(struct env *env, enum msg_level level, const char *text); /* NULL: silence. Serialised by env_msg. */
 	void *msg_arg;
+	pthread_mutex_t msg_lock;
 	struct pool *pool;     /* NULL: everything runs in the caller */
 	unsigned jobs;         /* threads to use, at least 1 */
 	u64 memory;            /* bytes that sorting and caching may hold, 0: each user's default */
@@ -32,6 +34,7 @@ struct env {
 
 /* Defaults: jobs = online CPUs, SOURCE_DATE_EPOCH honoured, true random numbers, no messages, no pool. */
 void env_init(struct env *env);
+/* Ends the pool, too. */
 void env_fini(struct env *env);
 /* Repeats all random numbers from here on. */
 void env_seed(struct env *env, u64 seed);
@@ -40,7 +43,7 @@ int env_start_pool(struct env *env, struct err *err);
 void env_now(struct env *env, s64 *sec, u32 *nsec);
 void env_random(struct env *env, void *buf, size_t len);
 u64 env_random_u64(struct env *env);
-/* A random (version 4) uuid. */
+/* A random (version 4) uuid. Like the two above for one thread at a time: in a parallel loop a seed could repeat nothing. */
 void env_uuid(struct env *env, u8 uuid[16]);
 /* Thread-safe. One line, without its newline. */
 void env_msg(struct env *env, enum msg_level level, const char *fmt, ...) PRINTF(3, 4);

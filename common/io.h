@@ -10,9 +10,9 @@ ssize_t io_pread(int fd, void *buf, size_t len, u64 off);
 ssize_t io_read(int fd, void *buf, size_t len);
 int io_pwrite(int fd, const void *buf, size_t len, u64 off);
 int io_write(int fd, const void *buf, size_t len);
-/* A whole file, NUL-terminated, at most max bytes (-EFBIG beyond). Free *out. */
+/* A whole file with a NUL behind (not counted in *len), at most max bytes (-EFBIG beyond). Free *out. */
 int io_read_file(const char *path, size_t max, char **out, size_t *len);
-/* One line of a file (sysfs), trailing newline removed, into buf. */
+/* The first line of a file (sysfs), its newline removed, into buf; -EFBIG when it is longer than len - 1. */
 int io_read_line(const char *path, char *buf, size_t len);
 
 #endif

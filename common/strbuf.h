@@ -26,7 +26,7 @@ static inline bool sb_room(struct strbuf *sb, size_t n) { return likely(sb->cap 
 
 static inline void sb_add(struct strbuf *sb, const void *p, size_t n)
 {
-	if (sb_room(sb, n)) {
+	if (n && sb_room(sb, n)) {
 		memcpy(sb->v + sb->len, p, n);
 		sb->len += n;
 	}
