@@ -35,11 +35,16 @@ static void gcrypt_init(void)
 	gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
 }
 
-static void digest(int algo, const void *data, size_t len, u8 *out)
+static void gcrypt_ready(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, gcrypt_init);
+}
+
+static void digest(int algo, const void *data, size_t len, u8 *out)
+{
+	gcrypt_ready();
 	gcry_md_hash_buffer(algo, out, data, len);
 }
 
@@ -67,6 +72,30 @@ void csum_compute_blocks(unsigned type, const void *data, size_t len, size_t n, 
 
 	for (size_t i = 0; i < n; i++, p += len, out += csum_types[type].size)
 		csum_compute(type, p, len, out);
+}
+
+struct sha256 *sha256_new(void)
+{
+	gcry_md_hd_t md;
+
+	gcrypt_ready();
+	return gcry_md_open(&md, GCRY_MD_SHA256, 0) ? NULL : (struct sha256 *)md;
+}
+
+void sha256_add(struct sha256 *s, const void *data, size_t len)
+{
+	gcry_md_write((gcry_md_hd_t)s, data, len);
+}
+
+void sha256_end(struct sha256 *s, u8 out[32])
+{
+	memcpy(out, gcry_md_read((gcry_md_hd_t)s, GCRY_MD_SHA256), 32);
+	sha256_free(s);
+}
+
+void sha256_free(struct sha256 *s)
+{
+	gcry_md_close((gcry_md_hd_t)s);
 }
 
 const char *crypto_provider(void)

@@ -21,6 +21,13 @@ void csum_compute(unsigned type, const void *data, size_t len, u8 *out);
 /* n checksums, one for each block of len bytes, packed. */
 void csum_compute_blocks(unsigned type, const void *data, size_t len, size_t n, u8 *out);
 
+/* SHA-256 of bytes that come in pieces. new: NULL without memory. end gives the digest and frees; free alone gives up (NULL is fine). */
+struct sha256;
+struct sha256 *sha256_new(void) MUST_CHECK;
+void sha256_add(struct sha256 *s, const void *data, size_t len);
+void sha256_end(struct sha256 *s, u8 out[32]);
+void sha256_free(struct sha256 *s);
+
 /* The register update without initial or final inversion. */
 u32 crc32c_raw(u32 seed, const void *data, size_t len);
 /* Ordinary CRC-32C: initial and final inversion. */
