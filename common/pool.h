@@ -14,14 +14,16 @@ void pool_free(struct pool *pool);
 unsigned pool_threads(const struct pool *pool); /* 1 for NULL */
 
 /* Calls fn(arg, i, worker) for every i below n, in parallel, the caller taking part. worker: 0..pool_threads-1, never used
- * by two calls at once (for per-thread state). Stops handing out work after a failure; returns the failure of the lowest i
- * among those that ran, else 0. May be called from several threads at once, and from inside a job (then it runs in the caller). */
+ * by two calls at once (for per-thread state; with a NULL pool always 0). Stops handing out work after a failure (non-zero);
+ * every i below a failing one still runs, so that what is returned, the failure of the lowest i, else 0, is the same for any
+ * number of threads. May be called from several threads at once, and from inside a job (then it runs in the caller). */
 int pool_for(struct pool *pool, u64 n, int (*fn)(void *arg, u64 i, unsigned worker), void *arg);
 
-/* Ordered queue. work() runs on any thread, done() runs in the thread that pushes or finishes, strictly in push order.
- * At most window jobs are in flight: that bounds the memory. A negative return of done() stops the queue: later jobs are
+/* Ordered queue. work() runs on any thread (the pushing one helps when the window is full, and while finishing), done() runs
+ * in the thread that pushes or finishes, strictly in push order, and must not push to the same queue. Used by one thread. At most window jobs are in flight: that bounds the memory. A negative return of done() stops the queue: later jobs are
  * handed to done() no more but to drop() (also used for what is left when the queue is torn down). */
 struct ordq;
+
 struct ordq_ops {
 	void (*work)(void *job, void *arg, unsigned worker); /* keeps its result and its failure inside job */
 	int (*done)(void *job, void *arg);                   /* consumes and frees job */
