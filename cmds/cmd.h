@@ -47,18 +47,20 @@ struct opt {
 	int (*call)(void *args, const char *value, struct err *err);
 	const char *complete;    /* what completes the value: "file", "dir", "device", "subvol", "algo", or words "a|b|c" */
 	size_t present;          /* offset + 1 of a bool that is set when given, 0: none */
+	bool ours;               /* not the incumbent's: its long name matches only when written in full */
 };
-#define OPT_FLAG(l, n, f, h) { .kind = OPT_KIND_FLAG, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .help = h }
-#define OPT_COUNT(l, n, f, h) { .kind = OPT_KIND_COUNT, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .help = h }
-#define OPT_STRING(l, n, f, m, h) { .kind = OPT_KIND_STRING, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h }
-#define OPT_LIST(l, n, f, m, h) { .kind = OPT_KIND_LIST, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h }
+/* Further fields may follow the help text: OPT_FLAG(0, "all", all, "do all", .ours = true). Two rows with one field are two names of
+ * one option; only rows with a help text are shown. */
+#define OPT_FLAG(l, n, f, h, ...) { .kind = OPT_KIND_FLAG, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .help = h, ##__VA_ARGS__ }
+#define OPT_COUNT(l, n, f, h, ...) { .kind = OPT_KIND_COUNT, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .help = h, ##__VA_ARGS__ }
+#define OPT_VALUE_(k, l, n, f, m, h, ...) { .kind = k, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h, ##__VA_ARGS__ }
+#define OPT_STRING(l, n, f, m, h, ...) OPT_VALUE_(OPT_KIND_STRING, l, n, f, m, h, ##__VA_ARGS__)
+#define OPT_LIST(l, n, f, m, h, ...) OPT_VALUE_(OPT_KIND_LIST, l, n, f, m, h, ##__VA_ARGS__)
 /* The value and whether it was given: fields f (u64) and has_f (bool). */
-#define OPT_U64(l, n, f, m, h) { .kind = OPT_KIND_U64, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h, \
-	.present = offsetof(OPT_STRUCT, has_##f) + 1 }
-#define OPT_SIZE(l, n, f, m, h) { .kind = OPT_KIND_SIZE, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h, \
-	.present = offsetof(OPT_STRUCT, has_##f) + 1 }
-#define OPT_CALL(l, n, fn, m, h) { .kind = OPT_KIND_CALL, .letter = l, .name = n, .metavar = m, .help = h, .call = fn }
-#define OPT_OPTARG(l, n, f, m, h) { .kind = OPT_KIND_OPTARG, .letter = l, .name = n, .field = offsetof(OPT_STRUCT, f), .metavar = m, .help = h }
+#define OPT_U64(l, n, f, m, h, ...) OPT_VALUE_(OPT_KIND_U64, l, n, f, m, h, .present = offsetof(OPT_STRUCT, has_##f) + 1, ##__VA_ARGS__)
+#define OPT_SIZE(l, n, f, m, h, ...) OPT_VALUE_(OPT_KIND_SIZE, l, n, f, m, h, .present = offsetof(OPT_STRUCT, has_##f) + 1, ##__VA_ARGS__)
+#define OPT_CALL(l, n, fn, m, h, ...) { .kind = OPT_KIND_CALL, .letter = l, .name = n, .metavar = m, .help = h, .call = fn, ##__VA_ARGS__ }
+#define OPT_OPTARG(l, n, f, m, h, ...) OPT_VALUE_(OPT_KIND_OPTARG, l, n, f, m, h, ##__VA_ARGS__)
 #define OPT_HEAD(h) { .kind = OPT_KIND_HEAD, .help = h }
 #define OPT_END { .kind = OPT_KIND_END }
 
@@ -77,6 +79,11 @@ enum {
 	CMD_WRITES = 1 << 11,     /* --undo FILE, --dry-run of our own for offline work */
 	CMD_QUIET_VERBOSE = 1 << 12, /* -q and -v are also accepted after the command word, as the historic ones */
 	CMD_RAW = 1 << 13,        /* no parsing: argv as is */
+	CMD_QUIET = 1 << 14,      /* help names the global -q */
+	CMD_VERBOSE = 1 << 15,    /* help names the global -v */
+	CMD_SEED = 1 << 16,       /* --seed N; implied by CMD_WRITES */
+	CMD_NEGATIVE = 1 << 17,   /* an argument like -1G is no option */
+	CMD_ANY_FORMAT = 1 << 18, /* --format json is accepted and ignored */
 };
 
 struct cmd_ctx;
@@ -92,6 +99,7 @@ struct cmd {
 	unsigned flags;
 	int (*run)(struct cmd_ctx *ctx, void *args); /* returns the exit code */
 	const struct cmd *const *subs; /* a group: NULL-terminated */
+	const struct cmd *same;        /* this row is only another name of that one */
 	const char *info;              /* the group's info line */
 	const char *complete;          /* what completes positional arguments */
 };
@@ -110,6 +118,7 @@ struct cmd_ctx {
 	bool units_given;
 	int progress;                  /* enum progress_when */
 	const char *undo;              /* --undo FILE */
+	const char *program;           /* argv[0] as typed: before messages of standalone programs */
 	/* An open offline filesystem when the command runs inside `btrfs offline`: positional paths are then inside it. NULL otherwise. */
 	struct session *session;
 	struct err err;
@@ -122,13 +131,20 @@ int cmd_fail(struct cmd_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
 void cmd_warn(struct cmd_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
 /* Text on standard output when verbosity (unset counts as 1) is at least level. */
 void cmd_say(struct cmd_ctx *ctx, int level, const char *fmt, ...) PRINTF(3, 4);
+/* The level in effect: verbosity, where unset counts as 1. */
+static inline int cmd_level(const struct cmd_ctx *ctx) { return ctx->verbosity < 0 ? 1 : ctx->verbosity; }
 /* Usage error: prints the full help on standard error, returns 1. */
 int cmd_usage(struct cmd_ctx *ctx);
 /* "QUESTION [y/N]: ", flushed; only y, Y, yes are yes; end of file is no. */
 bool cmd_ask(struct cmd_ctx *ctx, const char *question);
 
+/* Runs one command line below group (argv[0] is looked up among group->subs, and so on), as the shell does with each line. What the
+ * command gets (env, out, session, verbosity, dry_run, json, units) is taken from ctx; ctx itself is unchanged. Returns the exit code. */
+int cmd_run(struct cmd_ctx *ctx, const struct cmd *group, int argc, char **argv);
+
 /* The program table and its groups; one extern per file in cmds/, listed in cmds/commands.c. */
 extern const struct cmd *const programs[];
+extern const struct cmd cmd_btrfs;
 int cmd_main(int argc, char **argv);
 
 #endif

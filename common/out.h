@@ -3,6 +3,7 @@
 #ifndef COMMON_OUT_H
 #define COMMON_OUT_H
 
+#include <stdarg.h>
 #include "common/strbuf.h"
 #include "common/units.h"
 
@@ -12,12 +13,13 @@ struct out {
 	int error;            /* first write error, negative errno; later text is dropped. EPIPE ends the program quietly with 1 */
 	bool json;
 	unsigned depth;       /* JSON nesting */
-	bool first[16], array[16];
+	bool first[32], array[32];
 };
 void out_init(struct out *o, int fd);
 int out_flush(struct out *o);
 int out_fini(struct out *o);  /* flushes; 0 or the first error */
 void out_printf(struct out *o, const char *fmt, ...) PRINTF(2, 3);
+void out_vprintf(struct out *o, const char *fmt, va_list ap) PRINTF(2, 0);
 void out_puts(struct out *o, const char *s);
 void out_write(struct out *o, const void *p, size_t n);
 /* Direct access for bulk text: append to &o->buf, then out_check() (flushes past 1 MiB). */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of all programs, groups and commands. A new command is one file with a `const struct cmd cmd_X` and one line here.
+ * The order is that of help and of the incumbent (cli 2.3); what is ours comes behind it. */
+#include "cmds/frame.h"
+
+#define DECLARE(id) extern const struct cmd cmd_##id;
+#define ROW(id) &cmd_##id,
+/* A group: its rows, its line in help, its information line. A group without rows is not listed. */
+#define GROUP(id, words, rows, synopsis, text) \
+	rows(DECLARE) \
+	static const struct cmd *const id##_rows[] = { rows(ROW) NULL }; \
+	const struct cmd cmd_##id = { .name = words, .usage = { synopsis }, .subs = id##_rows, .info = text };
+
+#define BALANCE(X)
+GROUP(balance, "balance", BALANCE, "btrfs balance <command> [options] <path>",
+      "balance data across devices, or change block groups using filters")
+
+#define DEVICE(X)
+GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and query devices in the filesystem")
+
+#define FILESYSTEM(X)
+GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command> [<args>]", "overall filesystem tasks and information")
+
+#define INSPECT(X)
+GROUP(inspect, "inspect-internal", INSPECT, "btrfs inspect-internal <command> <args>", "query various internal information")
+
+#define PROPERTY(X)
+GROUP(property, "property", PROPERTY, "btrfs property get/set/list [-t <type>] <object> [<name>] [value]",
+      "modify properties of filesystem objects")
+
+#define QGROUP(X)
+GROUP(qgroup, "qgroup", QGROUP, "btrfs qgroup <command> [options] <path>", "manage quota groups")
+
+#define QUOTA(X)
+GROUP(quota, "quota", QUOTA, "btrfs quota <command> [options] <path>", "manage filesystem quota settings")
+
+#define REPLACE(X)
+GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace a device in the filesystem")
+
+#define RESCUE(X)
+GROUP(rescue, "rescue", RESCUE, "btrfs rescue <command> [options] <path>", "toolbox for specific rescue operations")
+
+#define SCRUB(X)
+GROUP(scrub, "scrub", SCRUB, "btrfs scrub <command> [options] <path>|<device>", "verify checksums of data and metadata")
+
+#define SUBVOLUME(X)
+GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "manage subvolumes: create, delete, list, etc")
+
+/* The incumbent's words in its order, then ours. */
+#define BTRFS(X) \
+	X(balance) \
+	X(device) \
+	X(filesystem) \
+	X(inspect) \
+	X(property) \
+	X(qgroup) \
+	X(quota) \
+	X(replace) \
+	X(rescue) \
+	X(scrub) \
+	X(subvolume) \
+	X(help) \
+	X(version)
+GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <command> [options] [<args>]", NULL)
+
+/* What btrbox is by the name of a link or by its first word. */
+#define PROGRAMS(X) \
+	X(btrfs)
+const struct cmd *const programs[] = { PROGRAMS(ROW) NULL };
+
+/* The short forms: mkfs for mkfs.btrfs, image for btrfs-image, tune for btrfstune. */
+static bool short_name(const char *full, const char *name)
+{
+	static const char base[] = "btrfs";
+	size_t len = strlen(name);
+
+	if (!strncmp(full, base, 5))
+		return !strcmp(full + 5 + (full[5] == '-'), name) && len;
+	return !strncmp(full, name, len) && full[len] == '.' && !strcmp(full + len + 1, base);
+}
+
+const struct cmd *program_find(const char *name)
+{
+	for (const struct cmd *const *p = programs; *p; p++)
+		if (!strcmp((*p)->name, name))
+			return *p;
+	return NULL;
+}
+
+const struct cmd *program_find_short(const char *name)
+{
+	for (const struct cmd *const *p = programs; *p; p++)
+		if (short_name((*p)->name, name))
+			return *p;
+	return program_find(name);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Help in all its forms, from the tables. Spec: cli 2.4, 2.5. */
+#include "cmds/frame.h"
+
+enum {
+	HELP_COLUMN = 30,     /* where the description of an option starts */
+	HELP_OPTION_MAX = 24, /* the widest option text that leaves room for its description on the same line */
+	HELP_WRAP = 80,       /* a line ends after the word that takes its description past this */
+};
+
+void opt_text(const struct opt *o, struct strbuf *sb)
+{
+	const char *value = o->metavar ? o->metavar : "";
+
+	if (o->letter)
+		sb_printf(sb, o->kind == OPT_KIND_OPTARG && !o->name ? "-%c[%s]" : "-%c", o->letter, value);
+	if (o->letter && o->name)
+		sb_char(sb, '|');
+	if (o->name)
+		sb_printf(sb, o->kind == OPT_KIND_OPTARG ? "--%s[=%s]" : "--%s", o->name, value);
+	if (*value && o->kind != OPT_KIND_OPTARG)
+		sb_printf(sb, " %s", value);
+}
+
+static void option_line(struct strbuf *sb, const char *option, const char *text)
+{
+	size_t column = 4 + strlen(option), width = 0;
+
+	sb_pad(sb, ' ', 4);
+	sb_puts(sb, option);
+	if (strlen(option) > HELP_OPTION_MAX) {
+		sb_char(sb, '\n');
+		column = 0;
+	}
+	sb_pad(sb, ' ', column < HELP_COLUMN ? HELP_COLUMN - column : 1);
+	while (*text) {
+		size_t n = strcspn(text, " \n");
+		bool ends = text[n] == '\n';
+
+		if (width > HELP_WRAP) {
+			sb_char(sb, '\n');
+			sb_pad(sb, ' ', HELP_COLUMN);
+			width = 0;
+		}
+		sb_add(sb, text, n);
+		width += n;
+		if (width <= HELP_WRAP) {
+			sb_char(sb, ' ');
+			width++;
+		}
+		text += n + strspn(text + n, " \n");
+		if (ends)
+			width = HELP_WRAP + 1;
+	}
+	sb_char(sb, '\n');
+}
+
+struct listing { struct strbuf *sb; unsigned indent; };
+
+static void option_row(const struct opt *o, bool common, void *arg)
+{
+	struct listing *l = arg;
+	struct strbuf text CLEANUP(sb_fini) = STRBUF_INIT;
+
+	if (!o->help)
+		return;
+	if (o->kind == OPT_KIND_HEAD) {
+		sb_pad(l->sb, ' ', l->indent);
+		sb_printf(l->sb, "%s\n", o->help);
+		return;
+	}
+	opt_text(o, &text);
+	option_line(l->sb, sb_str(&text), o->help);
+}
+
+/* Both lists: option, description; NULL ends. */
+const char *const unit_help_df[] = {
+	"-b|--raw", "raw numbers in bytes",
+	"-h|--human-readable", "human friendly numbers, base 1024 (default)",
+	"-H", "human friendly numbers, base 1000",
+	"--iec", "use 1024 as a base (KiB, MiB, GiB, TiB)",
+	"--si", "use 1000 as a base (kB, MB, GB, TB)",
+	"-k|--kbytes", "show sizes in KiB, or kB with --si",
+	"-m|--mbytes", "show sizes in MiB, or MB with --si",
+	"-g|--gbytes", "show sizes in GiB, or GB with --si",
+	"-t|--tbytes", "show sizes in TiB, or TB with --si",
+	NULL
+};
+const char *const unit_help_long[] = {
+	"--raw", "raw numbers in bytes",
+	"--human-readable", "human friendly numbers, base 1024 (default)",
+	"--iec", "use 1024 as a base (KiB, MiB, GiB, TiB)",
+	"--si", "use 1000 as a base (kB, MB, GB, TB)",
+	"--kbytes", "show sizes in KiB, or kB with --si",
+	"--mbytes", "show sizes in MiB, or MB with --si",
+	"--gbytes", "show sizes in GiB, or GB with --si",
+	"--tbytes", "show sizes in TiB, or TB with --si",
+	NULL
+};
+
+static void global_block(const struct cmd *cmd, struct listing *l)
+{
+	unsigned verbose = cmd->flags & (CMD_VERBOSE | CMD_QUIET_VERBOSE), quiet = cmd->flags & (CMD_QUIET | CMD_QUIET_VERBOSE);
+
+	if (!verbose && !quiet && !(cmd->flags & (CMD_JSON | CMD_DRY_RUN)))
+		return;
+	if (l->sb->len) {
+		sb_pad(l->sb, ' ', l->indent);
+		sb_char(l->sb, '\n');
+	}
+	sb_pad(l->sb, ' ', l->indent);
+	sb_lit(l->sb, "Global options:\n");
+	if (verbose)
+		option_line(l->sb, "-v|--verbose", "increase output verbosity");
+	if (quiet)
+		option_line(l->sb, "-q|--quiet", "print only errors");
+	if (cmd->flags & CMD_DRY_RUN)
+		option_line(l->sb, "--dry-run", "do not do any active/changing actions");
+	if (cmd->flags & CMD_JSON)
+		sb_printf(l->sb, "    %-26swhere TYPE is: text, json\n", "--format TYPE");
+}
+
+/* The options block of a command, its heads and empty lines indented by indent. */
+static void options_block(const struct cmd *cmd, unsigned indent, struct strbuf *sb)
+{
+	struct listing l = { sb, indent };
+	struct common_args common = { 0 };
+	struct opt_set set;
+
+	opt_set_init(&set, cmd, NULL, &common);
+	opt_set_each(&set, option_row, &l);
+	if (cmd->flags & (CMD_UNITS | CMD_UNITS_DF))
+		for (const char *const *u = cmd->flags & CMD_UNITS_DF ? unit_help_df : unit_help_long; *u; u += 2)
+			option_line(sb, u[0], u[1]);
+	global_block(cmd, &l);
+}
+
+/* Long description and options, each block followed by an empty line. */
+static void full_text(const struct cmd *cmd, unsigned indent, struct strbuf *sb)
+{
+	struct strbuf options CLEANUP(sb_fini) = STRBUF_INIT;
+
+	if (cmd->details) {
+		for (const char *const *d = cmd->details; *d; d++) {
+			sb_pad(sb, ' ', **d ? indent : 0);
+			sb_printf(sb, "%s\n", *d);
+		}
+		sb_char(sb, '\n');
+	}
+	options_block(cmd, indent, &options);
+	if (options.len) {
+		sb_add(sb, options.v, options.len);
+		sb_char(sb, '\n');
+	}
+}
+
+void help_command(const struct cmd *cmd, struct strbuf *sb)
+{
+	for (const char *const *u = cmd->usage; u < cmd->usage + ARRAY_SIZE(cmd->usage) && *u; u++)
+		sb_printf(sb, "%s%s\n", u == cmd->usage ? "usage: " : "        ", *u);
+	if (cmd->brief)
+		sb_printf(sb, "\n    %s\n", cmd->brief);
+	sb_char(sb, '\n');
+	full_text(cmd, 4, sb);
+}
+
+/* One command in a list of many. */
+static void list_command(const struct cmd *cmd, enum help_form form, struct strbuf *sb)
+{
+	for (const char *const *u = cmd->usage; u < cmd->usage + ARRAY_SIZE(cmd->usage) && *u; u++)
+		sb_printf(sb, "    %s\n", *u);
+	if (cmd->brief)
+		sb_printf(sb, "        %s\n", cmd->brief);
+	if (form == HELP_FULL) {
+		sb_char(sb, '\n');
+		full_text(cmd, 8, sb);
+	}
+}
+
+static void list_group(const struct cmd *group, enum help_form form, struct strbuf *sb)
+{
+	for (const struct cmd *const *c = group->subs; *c; c++)
+		if (cmd_listed(*c))
+			list_command(*c, form, sb);
+	if (form == HELP_SHORT)
+		sb_char(sb, '\n');
+}
+
+void help_group(const struct cmd *group, enum help_form form, struct strbuf *sb)
+{
+	sb_printf(sb, "usage: %s\n\n", group->usage[0]);
+	list_group(group, form, sb);
+	if (group->info)
+		sb_printf(sb, "%s\n", group->info);
+}
+
+static void main_head(struct strbuf *sb)
+{
+	sb_printf(sb, "usage: %s\n\n", cmd_btrfs.usage[0]);
+	sb_lit(sb, "Global options:\n"
+		   "  --format <format> if supported, print subcommand output in that format (text, json)\n"
+		   "  -v|--verbose      increase verbosity of the subcommand\n"
+		   "  -q|--quiet        print only errors\n"
+		   "  --log <level>     set log level (default, info, verbose, debug, quiet)\n"
+		   "  --dry-run         if supported, do not do any active/changing actions\n"
+		   "\n"
+		   "Options for the main command only:\n"
+		   "  --help            print condensed help for all subcommands\n"
+		   "  --version         print version string and built-in features\n"
+		   "\n");
+}
+
+void help_main(enum help_form form, struct strbuf *sb)
+{
+	main_head(sb);
+	for (const struct cmd *const *c = cmd_btrfs.subs; *c; c++) {
+		if (!cmd_listed(*c))
+			continue;
+		if ((*c)->subs) {
+			list_group(*c, form, sb);
+			continue;
+		}
+		list_command(*c, form, sb);
+		if (form == HELP_SHORT)
+			sb_char(sb, '\n');
+	}
+	sb_lit(sb, "Use --help as an option for information about a group or command:\n"
+		   "  btrfs subvolume --help\n"
+		   "  btrfs subvolume create --help\n"
+		   "\n"
+		   "Global options like -q/-v must follow the tool name 'btrfs':\n"
+		   "  btrfs -q subvolume create ...\n"
+		   "  btrfs --dry-run subvolume create ...\n");
+}
+
+static void overview_list(struct strbuf *sb, bool groups, const char *head)
+{
+	sb_puts(sb, head);
+	for (const struct cmd *const *c = cmd_btrfs.subs; *c; c++)
+		if (cmd_listed(*c) && !(*c)->subs == !groups)
+			sb_printf(sb, "  %-16s  %s\n", (*c)->name, groups ? (*c)->info : (*c)->brief);
+	sb_char(sb, '\n');
+}
+
+void help_overview(struct strbuf *sb)
+{
+	main_head(sb);
+	overview_list(sb, true, "Command groups:\n");
+	overview_list(sb, false, "Commands:\n");
+}
