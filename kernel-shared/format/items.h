@@ -28,10 +28,14 @@ struct print_ctx {
 };
 void print_ctx_init(struct print_ctx *p, struct strbuf *sb, const struct geometry *geo);
 
+enum { ITEM_SIZE_ANY = BTRFS_MAX_METADATA_BLOCKSIZE };
+
 struct item_type {
 	u8 type;
 	const char *name;                 /* as dump-tree prints it: "INODE_ITEM" */
-	u32 min_size, max_size;           /* max 0: bounded by the leaf alone */
+	/* The sizes that the rules allow (max ITEM_SIZE_ANY: bounded by the leaf alone). Types that chapter 13 has no rule for allow any
+	 * size: their readers look at item->size themselves (item_struct). */
+	u32 min_size, max_size;
 	int (*validate)(struct validator *v, const struct item *item, const struct item *prev); /* NULL: sizes only */
 	void (*print)(struct print_ctx *p, const struct item *item);                              /* dump-tree's body; bounded by item->size */
 	int (*fields)(const struct item *item, field_fn fn, void *arg);                           /* follows variable parts as far as they make sense */
@@ -63,6 +67,9 @@ void print_local_time(struct print_ctx *p, s64 sec, char *out);
 /* "DATA|RAID1", "METADATA|single". */
 void print_bg_flags(struct strbuf *sb, u64 flags);
 
+/* The item's payload as a structure; NULL if it is shorter. item_struct(&item, struct disk_qgroup_info) */
+#define item_struct(item, type) ((const type *)((item)->size >= sizeof(type) ? (item)->data : NULL))
+
 /* Iterating the parts of composite items. Each starts with pos = 0, returns false at the end or at the first part that does
  * not fit; *pos then tells whether everything was consumed (== size). */
 struct dir_entry_view { const struct disk_dir_item *item; struct key location; u64 transid; const u8 *name; u16 name_len; const u8 *data; u16 data_len; u8 type; };
@@ -76,12 +83,15 @@ struct extent_ref_view {
 	u64 parent;           /* shared refs */
 	u32 count;            /* 1 for tree references */
 	u64 seq;              /* the order value: root, parent, or hash */
-	u32 pos;              /* byte offset of the reference within the item */
+	u32 pos;              /* byte offset of the reference within the item (its type byte, if inline) */
 };
+/* refs_start: where the inline references begin. */
 struct extent_view { u64 bytenr, len; u64 refs, generation, flags; u8 level; bool is_data, has_tree_info; struct key tree_first; u32 refs_start; };
 /* EXTENT_ITEM or METADATA_ITEM. -EUCLEAN if too short. len is nodesize for METADATA_ITEM. */
 int extent_item_parse(const struct geometry *geo, const struct item *item, struct extent_view *out);
-bool extent_ref_next(const struct item *item, u32 *pos, struct extent_ref_view *out); /* pos starts at refs_start; for keyed items at 0 */
+/* *pos starts at refs_start; for keyed items at 0 (those without payload end with *pos 1). An owner reference (squota) is returned like the
+ * others though it counts for nothing. */
+bool extent_ref_next(const struct item *item, u32 *pos, struct extent_ref_view *out);
 struct file_extent_view {
 	u64 start;            /* file offset */
 	u64 generation, ram_bytes, disk_bytenr, disk_num_bytes, offset, num_bytes; /* num_bytes of inline: ram_bytes */
@@ -89,7 +99,9 @@ struct file_extent_view {
 	const u8 *inline_data; u32 inline_len;
 };
 int file_extent_parse(const struct item *item, struct file_extent_view *out); /* -EUCLEAN if too short */
-/* Root items in either length; v2 fields are zero where they are not valid. */
+/* Root items in either length (or damaged ones: what is missing is zero); v2 fields are zero where they are not valid. */
 void root_item_parse(const struct item *item, struct disk_root_item *out);
+struct root_ref_view { u64 dirid, sequence; const u8 *name; u16 name_len; };
+bool root_ref_parse(const struct item *item, struct root_ref_view *out); /* ROOT_REF, ROOT_BACKREF; false if too short */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ten RAID profiles as one table. Spec: on-disk-format 5.1. */
+/* The nine RAID profiles as one table. Spec: on-disk-format 5.1. */
 #ifndef FORMAT_PROFILE_H
 #define FORMAT_PROFILE_H
 
@@ -18,7 +18,7 @@ const struct profile *profile_of(u64 flags);
 const struct profile *profile_by_option(const char *name); /* any case; NULL if unknown */
 /* Stripes that hold distinct data: n / copies, n - parity. At least 1. */
 unsigned profile_data_stripes(const struct profile *p, unsigned num_stripes);
-/* "Data", "Metadata", "System", "Data+Metadata". */
+/* "Data", "Metadata", "System", "Data+Metadata", "Remap", "unknown". */
 const char *bg_type_name(u64 flags);
 
 #endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* DIR_ITEM, DIR_INDEX, XATTR_ITEM, DIR_LOG_ITEM, DIR_LOG_INDEX. Spec: on-disk-format 3.6, 3.7, 13.7. */
+#include "kernel-shared/format/rows.h"
+
+enum { FT_ENCRYPTED = 0x80 }; /* may be set beside the type by a future kernel */
+
+bool dir_item_next(const struct item *item, u32 *pos, struct dir_entry_view *out)
+{
+	const struct disk_dir_item *d = (const void *)(item->data + *pos);
+	u32 left = item->size - *pos;
+
+	if (*pos >= item->size || left < sizeof(*d))
+		return false;
+	*out = (struct dir_entry_view){
+		.item = d,
+		.location = key_get(&d->location),
+		.transid = le64_get(d->transid),
+		.name = d->name,
+		.name_len = le16_get(d->name_len),
+		.data = d->name + le16_get(d->name_len),
+		.data_len = le16_get(d->data_len),
+		.type = d->type & ~FT_ENCRYPTED,
+	};
+	if (left - sizeof(*d) < (u32)out->name_len + out->data_len)
+		return false;
+	*pos += sizeof(*d) + out->name_len + out->data_len;
+	return true;
+}
+
+static int check_root_location(struct validator *v, const struct item *item, const struct key *l)
+{
+	if (is_fstree(l->objectid))
+		return 0;
+	return violate(v, item, "dir-location-root", "invalid location key objectid, have %llu expect a subvolume", l->objectid);
+}
+
+static int check_inode_location(struct validator *v, const struct item *item, const struct key *l)
+{
+	if (item->key.type == BTRFS_XATTR_ITEM_KEY) {
+		if (!l->objectid && !l->type && !l->offset)
+			return 0;
+		return violate(v, item, "xattr-location", "invalid location key, have (%llu %u %llu) expect (0 0 0)", l->objectid, l->type, l->offset);
+	}
+	if (!inode_number_valid(l->objectid) &&
+	    violate(v, item, "dir-location-objectid", "invalid location key objectid, have %llu expect [%llu, %llu] or %llu or %llu", l->objectid,
+		    BTRFS_FIRST_FREE_OBJECTID, BTRFS_LAST_FREE_OBJECTID, BTRFS_ROOT_TREE_DIR_OBJECTID, BTRFS_FREE_INO_OBJECTID))
+		return -EUCLEAN;
+	if (l->offset)
+		return violate(v, item, "dir-location-offset", "invalid location key offset, have %llu expect 0", l->offset);
+	return 0;
+}
+
+static int check_location(struct validator *v, const struct item *item, const struct key *l)
+{
+	switch (l->type) {
+	case BTRFS_ROOT_ITEM_KEY:
+		return check_root_location(v, item, l);
+	case BTRFS_INODE_ITEM_KEY:
+	case BTRFS_UNTYPED_KEY:
+		return check_inode_location(v, item, l);
+	}
+	return violate(v, item, "dir-location-type", "invalid location key type, have %u, expect %u, %u or %u", l->type, BTRFS_ROOT_ITEM_KEY,
+		       BTRFS_INODE_ITEM_KEY, BTRFS_UNTYPED_KEY);
+}
+
+static int check_lengths(struct validator *v, const struct item *item, const struct dir_entry_view *e)
+{
+	u32 most = geo_max_xattr(v->geo);
+
+	if (e->name_len > BTRFS_NAME_LEN &&
+	    violate(v, item, "dir-name-len", "dir item name too long, have %u max %u", e->name_len, BTRFS_NAME_LEN))
+		return -EUCLEAN;
+	if ((u32)e->name_len + e->data_len > most &&
+	    violate(v, item, "dir-data-len", "dir item name and data too long, have %u max %u", e->name_len + e->data_len, most))
+		return -EUCLEAN;
+	if (e->data_len && item->key.type != BTRFS_XATTR_ITEM_KEY)
+		return violate(v, item, "dir-data", "dir item with invalid data len, have %u expect 0", e->data_len);
+	return 0;
+}
+
+static int check_entry(struct validator *v, const struct item *item, const struct dir_entry_view *e)
+{
+	bool xattr = item->key.type == BTRFS_XATTR_ITEM_KEY;
+
+	if (check_location(v, item, &e->location))
+		return -EUCLEAN;
+	if ((e->type == BTRFS_FT_UNKNOWN || e->type >= BTRFS_FT_MAX) &&
+	    violate(v, item, "dir-type", "invalid dir item type, have %u expect [1, %u]", e->type, BTRFS_FT_MAX - 1))
+		return -EUCLEAN;
+	if (xattr != (e->type == BTRFS_FT_XATTR) &&
+	    violate(v, item, "dir-type-key", "invalid dir item type for key type %u, have %u expect %s%u", item->key.type, e->type,
+		    xattr ? "" : "anything but ", BTRFS_FT_XATTR))
+		return -EUCLEAN;
+	return check_lengths(v, item, e);
+}
+
+static int check_hash(struct validator *v, const struct item *item, const struct dir_entry_view *e)
+{
+	u64 hash = hash_name(e->name, e->name_len);
+
+	if (likely(hash == item->key.offset))
+		return 0;
+	return violate(v, item, "dir-hash", "name hash mismatch with key, have 0x%016llx expect 0x%016llx", hash, item->key.offset);
+}
+
+int dir_item_validate(struct validator *v, const struct item *item, const struct item *prev)
+{
+	struct dir_entry_view e;
+	u32 pos = 0;
+
+	if (inode_rule_broken(v, item, prev) && violate_inode_rule(v, item, prev))
+		return -EUCLEAN;
+	while (pos < item->size) {
+		u32 at = pos;
+
+		if (!dir_item_next(item, &pos, &e)) {
+			if (item->size - at < sizeof(struct disk_dir_item))
+				return violate(v, item, "dir-header", "dir item header crosses item boundary, have %u boundary %u",
+					       at + (u32)sizeof(struct disk_dir_item), item->size);
+			/* The lengths may be what is wrong: say so first. */
+			if (check_entry(v, item, &e))
+				return -EUCLEAN;
+			return violate(v, item, "dir-boundary", "dir item data crosses item boundary, have %u boundary %u",
+				       at + (u32)sizeof(struct disk_dir_item) + e.name_len + e.data_len, item->size);
+		}
+		if (check_entry(v, item, &e))
+			return -EUCLEAN;
+		if (item->key.type != BTRFS_DIR_INDEX_KEY && check_hash(v, item, &e))
+			return -EUCLEAN;
+	}
+	return 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* EXTENT_DATA. Spec: on-disk-format 3.9, 9, 13.5. */
+#include "kernel-shared/format/rows.h"
+
+int file_extent_parse(const struct item *item, struct file_extent_view *out)
+{
+	const struct disk_file_extent_item *e = (const void *)item->data;
+
+	if (item->size < BTRFS_FILE_EXTENT_INLINE_DATA_START)
+		return -EUCLEAN;
+	*out = (struct file_extent_view){
+		.start = item->key.offset,
+		.generation = le64_get(e->generation),
+		.ram_bytes = le64_get(e->ram_bytes),
+		.compression = e->compression,
+		.encryption = e->encryption,
+		.other_encoding = le16_get(e->other_encoding),
+		.type = e->type,
+	};
+	if (e->type == BTRFS_FILE_EXTENT_INLINE) {
+		out->num_bytes = out->ram_bytes;
+		out->inline_data = item->data + BTRFS_FILE_EXTENT_INLINE_DATA_START;
+		out->inline_len = item->size - BTRFS_FILE_EXTENT_INLINE_DATA_START;
+		return 0;
+	}
+	if (item->size < sizeof(*e))
+		return -EUCLEAN;
+	out->disk_bytenr = le64_get(e->disk_bytenr);
+	out->disk_num_bytes = le64_get(e->disk_num_bytes);
+	out->offset = le64_get(e->offset);
+	out->num_bytes = le64_get(e->num_bytes);
+	return 0;
+}
+
+static int check_aligned(struct validator *v, const struct item *item, const char *id, const char *field, u64 value)
+{
+	if (likely(!unaligned(v, value)))
+		return 0;
+	return violate(v, item, id, "invalid %s for file extent, have %llu, should be aligned to %u", field, value, v->geo->sectorsize);
+}
+
+static int check_inline(struct validator *v, const struct item *item, const struct disk_file_extent_item *e)
+{
+	u64 ram = le64_get(e->ram_bytes);
+
+	if (item->key.offset &&
+	    violate(v, item, "extent-inline-offset", "invalid file_offset for inline file extent, have %llu expect 0", item->key.offset))
+		return -EUCLEAN;
+	if (e->compression == BTRFS_COMPRESS_NONE && item->size - BTRFS_FILE_EXTENT_INLINE_DATA_START != ram)
+		return violate(v, item, "extent-inline-size", "invalid ram_bytes for uncompressed inline extent, have %u expect %llu", item->size,
+			       BTRFS_FILE_EXTENT_INLINE_DATA_START + ram);
+	return 0;
+}
+
+/* The end of the item before, if it is another extent of this file. */
+static bool previous_end(const struct validator *v, const struct item *item, const struct item *prev, u64 *end)
+{
+	struct file_extent_view p;
+
+	if (!prev || prev->key.objectid != item->key.objectid || prev->key.type != BTRFS_EXTENT_DATA_KEY || file_extent_parse(prev, &p))
+		return false;
+	if (add_overflows(p.start, p.num_bytes, end))
+		*end = -1ULL;
+	else if (p.type == BTRFS_FILE_EXTENT_INLINE)
+		*end = round_up_p2(*end, v->geo->sectorsize);
+	return true;
+}
+
+static int check_regular(struct validator *v, const struct item *item, const struct disk_file_extent_item *e, const struct item *prev)
+{
+	u64 num_bytes = le64_get(e->num_bytes), end;
+
+	if (check_aligned(v, item, "extent-ram-align", "ram_bytes", le64_get(e->ram_bytes)) ||
+	    check_aligned(v, item, "extent-bytenr-align", "disk_bytenr", le64_get(e->disk_bytenr)) ||
+	    check_aligned(v, item, "extent-disk-align", "disk_num_bytes", le64_get(e->disk_num_bytes)) ||
+	    check_aligned(v, item, "extent-offset-align", "offset", le64_get(e->offset)) ||
+	    check_aligned(v, item, "extent-num-align", "num_bytes", num_bytes))
+		return -EUCLEAN;
+	if (add_overflows(item->key.offset, num_bytes, &end) &&
+	    violate(v, item, "extent-overflow", "extent end overflow, have file offset %llu extent num bytes %llu", item->key.offset, num_bytes))
+		return -EUCLEAN;
+	if (previous_end(v, item, prev, &end) && unlikely(end > item->key.offset))
+		return violate(v, item, "extent-overlap", "file extent end range (%llu) goes beyond start offset (%llu) of the next file extent", end,
+			       item->key.offset);
+	return 0;
+}
+
+int extent_data_validate(struct validator *v, const struct item *item, const struct item *prev)
+{
+	const struct disk_file_extent_item *e = (const void *)item->data;
+
+	if (unaligned(v, item->key.offset) &&
+	    violate(v, item, "extent-key-align", "unaligned file_offset for file extent, have %llu should be aligned to %u", item->key.offset,
+		    v->geo->sectorsize))
+		return -EUCLEAN;
+	if (inode_rule_broken(v, item, prev) && violate_inode_rule(v, item, prev))
+		return -EUCLEAN;
+	if (e->type > BTRFS_FILE_EXTENT_PREALLOC)
+		return violate(v, item, "extent-type", "invalid type for file extent, have %u expect range [0, %u]", e->type, BTRFS_FILE_EXTENT_PREALLOC);
+	if (e->compression >= BTRFS_COMPRESS_TYPES &&
+	    violate(v, item, "extent-compression", "invalid compression for file extent, have %u expect range [0, %u]", e->compression,
+		    BTRFS_COMPRESS_TYPES - 1))
+		return -EUCLEAN;
+	if (e->encryption && violate(v, item, "extent-encryption", "invalid encryption for file extent, have %u expect 0", e->encryption))
+		return -EUCLEAN;
+	if (e->type == BTRFS_FILE_EXTENT_INLINE)
+		return check_inline(v, item, e);
+	if (item->size != sizeof(*e))
+		return violate(v, item, "extent-size", "invalid item size for reg/prealloc file extent, have %u expect %zu", item->size, sizeof(*e));
+	return check_regular(v, item, e, prev);
+}
