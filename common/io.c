@@ -3,6 +3,7 @@
 #include "common/io.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -153,4 +154,26 @@ int io_read_line(const char *path, char *buf, size_t len)
 		end = buf + n;
 	*end = '\0';
 	return 0;
+}
+
+int io_tempfile(const char *dir)
+{
+	char path[4096];
+	int fd;
+
+	if (!dir)
+		dir = getenv("TMPDIR");
+	if (!dir || !*dir)
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	/* Not every filesystem has nameless files. */
+	if ((size_t)snprintf(path, sizeof(path), "%s/btrbox-XXXXXX", dir) >= sizeof(path))
+		return -ENAMETOOLONG;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	return fd;
 }

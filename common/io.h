@@ -14,5 +14,7 @@ int io_write(int fd, const void *buf, size_t len);
 int io_read_file(const char *path, size_t max, char **out, size_t *len);
 /* The first line of a file (sysfs), its newline removed, into buf; -EFBIG when it is longer than len - 1. */
 int io_read_line(const char *path, char *buf, size_t len);
+/* A nameless temporary file in dir (NULL: $TMPDIR, else /tmp), gone when closed: its descriptor, or -errno. */
+int io_tempfile(const char *dir);
 
 #endif

@@ -4,10 +4,12 @@
  *
  * All offsets and lengths are bytes, with no alignment required. Reads and writes are whole or an error. Reads are thread-safe,
  * also against each other; a layer that can be written is written by one thread at a time while no other reads the same range.
- * A layer owns the one below it and closes it. */
+ * A layer owns the one below it and closes it. Constructors take the lower layer when they succeed; when they fail it stays the
+ * caller's and *out is untouched, so that bdev_overlay_new(b, &b, err) is always right. */
 #ifndef BDEV_BDEV_H
 #define BDEV_BDEV_H
 
+#include <sys/uio.h>
 #include "common/base.h"
 #include "common/env.h"
 #include "common/err.h"
@@ -15,6 +17,8 @@
 struct bdev;
 struct bdev_ops {
 	int (*read)(struct bdev *b, u64 off, void *buf, size_t len, struct err *err);
+	/* One run of bytes into several places. NULL: one read each. */
+	int (*readv)(struct bdev *b, u64 off, const struct iovec *iov, unsigned n, struct err *err);
 	int (*write)(struct bdev *b, u64 off, const void *buf, size_t len, struct err *err);
 	int (*flush)(struct bdev *b, struct err *err);
 	int (*discard)(struct bdev *b, u64 off, u64 len, struct err *err); /* contents become unspecified; NULL: passed over */
@@ -37,6 +41,9 @@ struct bdev {
 
 /* Reads beyond the end fail with -EIO ("... short: wanted A, size is B"). */
 int bdev_read(struct bdev *b, u64 off, void *buf, size_t len, struct err *err);
+/* The bytes from off on, as many as all pieces together hold, scattered to the pieces (at most BDEV_IOV_MAX). */
+enum { BDEV_IOV_MAX = 1024 };
+int bdev_readv(struct bdev *b, u64 off, const struct iovec *iov, unsigned n, struct err *err);
 int bdev_write(struct bdev *b, u64 off, const void *buf, size_t len, struct err *err);
 int bdev_flush(struct bdev *b, struct err *err);
 int bdev_discard(struct bdev *b, u64 off, u64 len, struct err *err);

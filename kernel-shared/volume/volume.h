@@ -4,6 +4,7 @@
 #ifndef VOLUME_VOLUME_H
 #define VOLUME_VOLUME_H
 
+#include "common/hash.h"
 #include "common/vec.h"
 #include "kernel-shared/bdev/bdev.h"
 #include "kernel-shared/format/geometry.h"
@@ -20,6 +21,7 @@ struct device {
 	u64 generation;          /* of this device's newest superblock */
 	struct disk_dev_item item; /* as in the chunk tree, once read (has_item) */
 	bool has_item, seed;
+	bool stale;              /* older than the newest superblock: read from last */
 	struct disk_super sb;    /* its own newest valid superblock; zero when missing */
 	u8 sb_valid;             /* bit i: copy i is valid */
 	unsigned index;          /* position in volume->devices */
@@ -43,8 +45,12 @@ struct logical_source {
 
 struct volume {
 	struct env *env;
+	unsigned flags;               /* as opened */
 	VEC(struct device *) devices;
 	VEC(struct chunk *) chunks;   /* ascending, disjoint */
+	struct hmap by_id;            /* hash of devid and uuid -> index in devices + 1 */
+	unsigned chunk_hint;          /* where the last lookup ended */
+	struct candidates *candidates; /* what scanning found, for seeds */
 	struct disk_super sb;         /* the fields of the newest valid superblock; dev_item is the main device's */
 	struct device *main;          /* the device that sb came from */
 	struct geometry geo;

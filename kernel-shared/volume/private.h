@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the files of volume/. */
+#ifndef VOLUME_PRIVATE_H
+#define VOLUME_PRIVATE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "kernel-shared/volume/volume.h"
+
+/* The device of that identity; one that is not known yet becomes a missing one. NULL: no memory. */
+struct device *volume_need_device(struct volume *vol, u64 devid, const u8 uuid[16]);
+/* A device with its superblock; bdev is taken on success. Fills in one that was missing until now. -EEXIST: another device has its place. */
+int devset_add(struct volume *vol, struct bdev *bdev, const char *path, const struct disk_super *sb, u8 valid, struct device **out, struct err *err);
+/* Counts missing stripes again after a device came. */
+void volume_count_missing(struct volume *vol);
+/* Takes c, also on failure; i: its place. */
+int volume_insert_chunk(struct volume *vol, size_t i, struct chunk *c, struct err *err);
+/* An old-style restored metadata image: every address is its own place, whatever the chunk tree says. Spec: metadump 4.6. */
+static inline bool volume_is_flat(const struct volume *vol)
+{
+	return le64_get(vol->sb.flags) & BTRFS_SUPER_FLAG_METADUMP;
+}
+
+/* The newest valid superblock of a device; bit i of *valid: copy i is valid. lenient: for want of a valid one the first that has the
+ * magic. 0, -EINVAL (no btrfs), -EUCLEAN, other errors of reading. */
+int supers_read(struct bdev *bdev, bool lenient, struct disk_super *out, u8 *valid, struct err *err);
+/* The superblock exactly at bytenr. */
+int super_read_bytenr(struct bdev *bdev, u64 bytenr, bool lenient, struct disk_super *out, struct err *err);
+
+/* The first piece of [off, off + len) of a chunk; mirror as in rio_map. */
+void chunk_map(const struct chunk *c, u64 off, u64 len, unsigned mirror, struct phys *out);
+/* Which stripe holds a role in a row of a chunk with parity: 0..data_stripes-1 data, then P, then Q. */
+static inline unsigned chunk_role(const struct chunk *c, u64 row, unsigned role)
+{
+	return (row + role) % c->num_stripes;
+}
+
+/* -EIO when the device is missing, too. */
+int stripe_read(const struct phys *p, void *buf, struct err *err);
+/* Rebuilds [o, o + len) of data column col of a row, taking that column as lost, and role other (-1: none) too; what cannot be
+ * read counts as lost as well. */
+int raid_rebuild(struct volume *vol, const struct chunk *c, u64 row, unsigned col, int other, u32 o, u32 len, void *out, struct err *err);
+
+#endif
