@@ -188,6 +188,17 @@ static int add_named(struct volume *vol, const struct volume_args *args, const c
 	return ret;
 }
 
+/* What vol->main says holds for all. */
+static void set_main(struct volume *vol)
+{
+	vol->sb = vol->main->sb;
+	geometry_from_super(&vol->geo, &vol->sb);
+	memcpy(vol->fsids[0], super_metadata_uuid(&vol->sb), BTRFS_FSID_SIZE);
+	vol->nfsids = 1;
+	for (size_t i = 0; i < vol->devices.len; i++)
+		vol->devices.v[i]->stale = vol->devices.v[i]->generation < vol->main->generation;
+}
+
 /* The newest superblock speaks for the filesystem; among equals the first device named. */
 static void choose_main(struct volume *vol)
 {
@@ -197,12 +208,7 @@ static void choose_main(struct volume *vol)
 		if (d->bdev && (!vol->main || d->generation > vol->main->generation))
 			vol->main = d;
 	}
-	vol->sb = vol->main->sb;
-	geometry_from_super(&vol->geo, &vol->sb);
-	memcpy(vol->fsids[0], super_metadata_uuid(&vol->sb), BTRFS_FSID_SIZE);
-	vol->nfsids = 1;
-	for (size_t i = 0; i < vol->devices.len; i++)
-		vol->devices.v[i]->stale = vol->devices.v[i]->generation < vol->main->generation;
+	set_main(vol);
 }
 
 static int check_generations(const struct volume *vol, struct err *err)
@@ -268,6 +274,32 @@ int volume_open(struct env *env, const struct volume_args *args, struct volume *
 	if (!ret)
 		ret = map_system_chunks(vol, err);
 	if (ret) {
+		volume_close(vol);
+		return ret;
+	}
+	*out = vol;
+	return 0;
+}
+
+int volume_open_source(struct env *env, struct logical_source *src, const struct disk_super *sb, const char *name, struct volume **out, struct err *err)
+{
+	struct volume *vol = mem_zalloc(sizeof(*vol));
+	int ret;
+
+	if (!vol)
+		return err_nomem(err);
+	vol->env = env;
+	vol->flags = VOLUME_NOSCAN;
+	vol->source = src;
+	ret = devset_add(vol, NULL, name, sb, 1, &vol->main, err);
+	if (!ret) {
+		set_main(vol);
+		ret = super_check_features(&vol->sb, false, err);
+	}
+	if (!ret)
+		ret = map_system_chunks(vol, err);
+	if (ret) {
+		vol->source = NULL; /* the caller's again */
 		volume_close(vol);
 		return ret;
 	}
