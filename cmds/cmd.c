@@ -310,6 +310,11 @@ static void on_signal(int sig)
 	interrupted = sig;
 }
 
+void cmd_forget_interrupt(void)
+{
+	interrupted = 0;
+}
+
 static void set_signals(void)
 {
 	struct sigaction ask = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };

@@ -142,6 +142,9 @@ bool cmd_ask(struct cmd_ctx *ctx, const char *question);
  * command gets (env, out, session, verbosity, dry_run, json, units) is taken from ctx; ctx itself is unchanged. Returns the exit code. */
 int cmd_run(struct cmd_ctx *ctx, const struct cmd *group, int argc, char **argv);
 
+/* Forgets a SIGINT or SIGTERM that came (env_check_interrupt), as a prompt does before its next line. */
+void cmd_forget_interrupt(void);
+
 /* The program table and its groups; one extern per file in cmds/, listed in cmds/commands.c. */
 extern const struct cmd *const programs[];
 extern const struct cmd cmd_btrfs;
