@@ -111,7 +111,8 @@ static void json_open(struct out *o, const char *key, bool array)
 
 	json_member(o, key);
 	sb_char(&o->buf, array ? '[' : '{');
-	i = min_t(unsigned, o->depth++, ARRAY_SIZE(o->first) - 1);
+	i = min_t(unsigned, o->depth, ARRAY_SIZE(o->first) - 1);
+	o->depth++;
 	o->first[i] = true;
 	o->array[i] = array;
 }
