@@ -22,15 +22,27 @@ struct tree {
 void tree_init(struct tree *t, struct nstore *s, u64 id, u64 bytenr, u64 generation, u8 level);
 void tree_fini(struct tree *t);
 struct block_ref tree_root_ref(const struct tree *t);
+struct block_ref tree_child(const struct tree *t, const void *block, int slot);
+/* The root block. Held. */
+int tree_root_node(struct tree *t, struct node **out, struct err *err);
 
 /* From the root to a slot. nodes[level] are held. */
-struct path { struct node *nodes[BTRFS_MAX_LEVEL]; int slots[BTRFS_MAX_LEVEL]; };
-#define PATH_INIT { { NULL }, { 0 } }
+struct path {
+	struct node *nodes[BTRFS_MAX_LEVEL];
+	int slots[BTRFS_MAX_LEVEL];
+	/* of walking along: direction, leaves read ahead, the outermost key of the leaves left behind */
+	int dir;
+	unsigned ahead;
+	struct key edge;
+};
+#define PATH_INIT { { NULL }, { 0 }, 0, 0, { 0, 0, 0 } }
 void path_fini(struct path *p); /* puts all; the path can be used again */
 
 /* 0: found. 1: not there; the slot is where it would be inserted, possibly nritems of that leaf. <0: error. */
 int tree_search(struct tree *t, const struct key *key, struct path *p, struct err *err);
-/* To the same or the next / previous item that exists. 0, 1: none, <0. */
+/* To the same or the next / previous item that exists. 0; 1: none, the path then stands behind the last or before the first item; <0.
+ * Leaves come in key order, each once, whatever the disk holds: one that does not fit is -EUCLEAN, or passed over by a lenient store.
+ * After -EIO the next call goes on behind the block that could not be read. */
 int path_settle(struct tree *t, struct path *p, struct err *err);   /* a slot past its leaf's end moves to the next leaf */
 int path_next(struct tree *t, struct path *p, struct err *err);
 int path_prev(struct tree *t, struct path *p, struct err *err);
@@ -46,8 +58,15 @@ int tree_lookup_ge(struct tree *t, const struct key *key, struct path *p, struct
 /* All items of [lo, hi], ascending. Reads ahead.
  *     struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(tree, lo, hi);
  *     while ((ret = tree_next(&it, &item, err)) == 0) ...
- *     if (ret != -ENOENT) return ret; */
-struct tree_iter { struct tree *tree; struct key lo, hi; struct path path; bool started, done, reverse; };
+ *     if (ret != -ENOENT) return ret;
+ * After -EIO tree_next may be called again: it goes on behind the block that could not be read. */
+struct tree_iter {
+	struct tree *tree;
+	struct key lo, hi;
+	struct path path;
+	int left;             /* items of this leaf still to come */
+	bool started, done, reverse;
+};
 struct tree_iter tree_range(struct tree *t, struct key lo, struct key hi);
 struct tree_iter tree_range_reverse(struct tree *t, struct key lo, struct key hi); /* from hi down */
 int tree_next(struct tree_iter *it, struct item *item, struct err *err); /* 0, -ENOENT at the end, <0; item valid until the next call */
@@ -56,10 +75,10 @@ void tree_iter_fini(struct tree_iter *it);
 /* Many blocks at once, past the cache: read in large requests in disk order, gated, worked on in parallel. */
 struct scan_block {
 	const struct block_ref *ref;
-	size_t index;          /* in refs */
+	size_t index;          /* in refs; -1 for an interior block of tree_scan */
 	const u8 *data;        /* nodesize bytes; NULL: no copy passed the gate */
 	int ret;               /* 0, or why not */
-	const char *error;     /* its text */
+	char *error;           /* its text */
 	struct findings findings; /* lenient stores only */
 	void *result;          /* what work() leaves for done() */
 };
@@ -69,15 +88,20 @@ enum scan_order {
 };
 struct scan_ops {
 	int (*work)(void *arg, struct scan_block *b, unsigned worker); /* parallel; negative ends the scan */
-	int (*done)(void *arg, struct scan_block *b);                  /* serialised; may be NULL */
+	int (*done)(void *arg, struct scan_block *b);                  /* serialised; negative ends the scan; may be NULL */
+	void (*drop)(void *arg, struct scan_block *b);                 /* instead of done() when the scan ends early: frees result; may be NULL */
 };
+/* worker: below pool_threads(env->pool). Memory: a few MiB a thread, however large n. A block that cannot be read is no failure of the scan:
+ * work() gets it with data NULL. 0, what work() or done() returned, -ENOMEM, -EINTR. */
 int tree_scan_blocks(struct nstore *s, const struct block_ref *refs, size_t n, enum scan_order order, const struct scan_ops *ops, void *arg, struct err *err);
 
 VEC_TYPE(block_refs, struct block_ref);
 /* The references to all blocks of one level of a tree, in key order: interior levels are read by scanning, level by level. Blocks that
- * cannot be read are reported through on_error (may be NULL: then they fail the call) and skipped. level 0: the leaves. */
-int tree_level_refs(struct tree *t, u8 level, struct block_refs *out, void (*on_error)(void *arg, const struct block_ref *ref, int ret, const char *text), void *arg, struct err *err);
-/* Every item of a whole tree in parallel, leaves in disk order (or in key order when ordered): fn gets a whole gated leaf. */
+ * cannot be read, or that lie out of order or twice in the tree, are reported through on_error (may be NULL: then they fail the call) and
+ * skipped. level 0: the leaves (not read). A level above the root's is empty. */
+typedef void (*block_error_fn)(void *arg, const struct block_ref *ref, int ret, const char *text);
+int tree_level_refs(struct tree *t, u8 level, struct block_refs *out, block_error_fn on_error, void *arg, struct err *err);
+/* Every leaf of a whole tree, as tree_scan_blocks does it. An interior block that cannot be read comes first, with data NULL. */
 int tree_scan(struct tree *t, enum scan_order order, const struct scan_ops *ops, void *arg, struct err *err);
 
 #endif
