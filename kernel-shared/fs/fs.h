@@ -3,6 +3,7 @@
 #ifndef FS_FS_H
 #define FS_FS_H
 
+#include <pthread.h>
 #include "common/hash.h"
 #include "kernel-shared/tree/tree.h"
 
@@ -15,7 +16,9 @@ struct root {
 	struct fs *fs;
 	struct disk_root_item item;   /* 439-byte form, invalid v2 fields zeroed; zero for root, chunk and log root trees */
 	bool legacy;                  /* the item on disk is the short form */
+	bool newest;                  /* no ROOT_ITEM of this objectid has a greater offset */
 	bool dirty;
+	struct root *next;            /* of the same objectid */
 	void *txn_private;
 };
 
@@ -29,9 +32,10 @@ struct fs {
 	/* NULL when absent (or unreadable, FS_OPEN_PARTIAL) */
 	struct root *root_tree, *chunk_tree, *extent_tree, *dev_tree, *csum_tree, *quota_tree, *uuid_tree, *free_space_tree,
 		*block_group_tree, *stripe_tree, *data_reloc_tree, *fs_tree, *log_root_tree;
-	struct hmap roots;            /* subvolume id -> struct root * */
-	void *roots_lock;
+	struct hmap roots;            /* objectid -> struct root *, chained by next */
+	pthread_mutex_t roots_lock;
 	u64 default_subvol;           /* from the "default" entry; 5 if absent */
+	int backup_slot;              /* the backup root in use, -1 none */
 	struct fs_writer *writer;     /* transactions; NULL when opened for reading */
 };
 
@@ -39,9 +43,9 @@ enum {
 	FS_OPEN_WRITE = 1 << 0,
 	FS_OPEN_NOSCAN = 1 << 1,
 	FS_OPEN_DEGRADED = 1 << 2,
-	FS_OPEN_PARTIAL = 1 << 3,       /* unreadable trees are left NULL and reported; only the superblock must be good */
+	FS_OPEN_PARTIAL = 1 << 3,       /* unreadable trees are left NULL and reported (MSG_WARNING); only the superblock must be good */
 	FS_OPEN_LENIENT = 1 << 4,       /* nodes with findings are handed out (nstore.lenient) */
-	FS_OPEN_BACKUP_ROOT = 1 << 5,   /* the newest backup root that verifies; also rescue=usebackuproot */
+	FS_OPEN_BACKUP_ROOT = 1 << 5,   /* the newest backup root that verifies (the superblock's own is one); also rescue=usebackuproot */
 	FS_OPEN_CHUNK_ONLY = 1 << 6,    /* stop after the chunk tree */
 	FS_OPEN_NO_LOG_REPLAY = 1 << 7,
 	FS_OPEN_WARN_MOUNTED = 1 << 8,  /* reading a mounted device warns; without it, the same silently */
@@ -50,7 +54,8 @@ enum {
 	FS_OPEN_IGNORE_TRANSID = 1 << 11,
 	FS_OPEN_NO_DATA_CSUM = 1 << 12, /* rescue=ignoredatacsums: file_read does not verify */
 	FS_OPEN_NEIGHBOURS = 1 << 13,
-	FS_OPEN_NO_BLOCK_GROUPS = 1 << 14, /* rescue=nologreplay,ignorebadroots style: extent tree and block groups are not needed */
+	FS_OPEN_NO_BLOCK_GROUPS = 1 << 14, /* rescue=ignorebadroots: extent, block group, free space, csum, uuid and quota trees are not needed */
+	FS_OPEN_QUIET = 1 << 15,        /* no reader messages: whoever opens sets store.on_bad_copy, or does without */
 };
 struct fs_open_args {
 	const char *const *specs;
@@ -65,15 +70,22 @@ struct fs_open_args {
 };
 #define FS_OPEN_ARGS_INIT { .super_copy = -1 }
 
+/* The cost is that of reading the chunk tree and one block a tree. What a broken copy says goes to env as MSG_NOTE, as the incumbent says it.
+ * A log tree that waits to be replayed is log_root_tree; what is shown is the last commit. Errors say which tree, and why not. */
 int fs_open(struct env *env, const struct fs_open_args *args, struct fs **out, struct err *err);
+/* The same over a volume opened before (a metadata dump); takes vol, also when it fails. specs and what concerns devices is not looked at. */
+int fs_open_volume(struct env *env, struct volume *vol, const struct fs_open_args *args, struct fs **out, struct err *err);
 /* A single device or image with default arguments. */
 int fs_open_path(struct env *env, const char *spec, unsigned flags, struct fs **out, struct err *err);
 void fs_close(struct fs *fs);
 
-/* The tree of a subvolume (5, 256..), by id; the newest ROOT_ITEM of that objectid. 0, -ENOENT, <0. Thread-safe. */
+/* The tree of a subvolume (5, 256..), by id; the newest ROOT_ITEM of that objectid. The root block is known to be readable.
+ * 0, -ENOENT, <0. Thread-safe. */
 int fs_subvol_root(struct fs *fs, u64 id, struct root **out, struct err *err);
-/* Any ROOT_ITEM: exact offset, e.g. (-8, subvol id). */
+/* Any ROOT_ITEM: exact offset, e.g. (-8, subvol id). 0, -ENOENT, <0. Thread-safe. */
 int fs_root_get(struct fs *fs, u64 objectid, u64 offset, struct root **out, struct err *err);
+/* What a ROOT_ITEM at hand describes, of the root tree or of the log root tree. 0, -EUCLEAN, <0. Thread-safe. */
+int fs_root_of_item(struct fs *fs, const struct item *item, struct root **out, struct err *err);
 /* Where BLOCK_GROUP_ITEMs live: block group tree or extent tree. */
 struct root *fs_block_group_root(struct fs *fs);
 static inline bool fs_incompat(const struct fs *fs, u64 bit) { return geo_incompat(fs->geo, bit); }

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An opened filesystem comes and goes. */
+#include "kernel-shared/fs/open.h"
+
+#include "common/mem.h"
+
+#define CACHE_MEMORY MiB(64)
+
+static unsigned volume_flags(unsigned flags)
+{
+	static const struct { unsigned fs, volume; } map[] = {
+		{ FS_OPEN_WRITE, VOLUME_WRITE }, { FS_OPEN_NOSCAN, VOLUME_NOSCAN }, { FS_OPEN_DEGRADED, VOLUME_DEGRADED },
+		{ FS_OPEN_NEIGHBOURS, VOLUME_NEIGHBOURS }, { FS_OPEN_WARN_MOUNTED, VOLUME_WARN_MOUNTED },
+		{ FS_OPEN_FORCE_MOUNTED, VOLUME_FORCE_MOUNTED },
+	};
+	unsigned out = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(map); i++)
+		if (flags & map[i].fs)
+			out |= map[i].volume;
+	return out;
+}
+
+static void reader_message(struct nstore *s, u64 bytenr, unsigned mirror, int code, const char *text)
+{
+	env_msg(s->env, MSG_NOTE, "%s", text);
+}
+
+static int refuse_mounted(const struct fs *fs, struct err *err)
+{
+	for (size_t i = 0; i < fs->vol->devices.len; i++) {
+		const struct device *d = fs->vol->devices.v[i];
+		char *who = NULL;
+		int ret = d->bdev ? bdev_in_use(d->bdev->name, &who, err) : 0;
+
+		if (ret > 0)
+			ret = err_set(err, -EBUSY, "%s is in use: %s", d->bdev->name, who);
+		free(who);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *err)
+{
+	int ret = fs->flags & FS_OPEN_REFUSE_MOUNTED ? refuse_mounted(fs, err) : 0;
+
+	if (!ret)
+		ret = super_check_features(fs->sb, fs->flags & FS_OPEN_WRITE, err);
+	if (!ret && nstore_init(&fs->store, fs->env, fs->vol, args->cache_memory ? args->cache_memory : CACHE_MEMORY))
+		ret = err_nomem(err);
+	if (ret)
+		return ret;
+	fs->store.lenient = fs->flags & FS_OPEN_LENIENT;
+	fs->store.ignore_transid = fs->flags & FS_OPEN_IGNORE_TRANSID;
+	fs->store.on_bad_copy = fs->flags & FS_OPEN_QUIET ? NULL : reader_message;
+	fs->store.arg = fs;
+	ret = open_chunk_tree(fs, args, err);
+	if (ret || fs->flags & FS_OPEN_CHUNK_ONLY)
+		return ret;
+	if (!(fs->flags & FS_OPEN_PARTIAL))
+		ret = volume_check_missing(fs->vol, fs->flags & FS_OPEN_WRITE, err);
+	return ret ? ret : open_trees(fs, args, err);
+}
+
+int fs_open_volume(struct env *env, struct volume *vol, const struct fs_open_args *args, struct fs **out, struct err *err)
+{
+	struct fs *fs = mem_zalloc(sizeof(*fs));
+	int ret;
+
+	if (!fs) {
+		volume_close(vol);
+		return err_nomem(err);
+	}
+	fs->env = env;
+	fs->vol = vol;
+	fs->geo = &vol->geo;
+	fs->sb = &vol->sb;
+	fs->flags = args->flags;
+	fs->default_subvol = BTRFS_FS_TREE_OBJECTID;
+	fs->backup_slot = -1;
+	pthread_mutex_init(&fs->roots_lock, NULL);
+	ret = fs_start(fs, args, err);
+	if (ret) {
+		fs_close(fs);
+		return ret;
+	}
+	*out = fs;
+	return 0;
+}
+
+int fs_open(struct env *env, const struct fs_open_args *args, struct fs **out, struct err *err)
+{
+	struct volume_args vargs = VOLUME_ARGS_INIT;
+	struct volume *vol;
+	int ret;
+
+	vargs.specs = args->specs;
+	vargs.nspecs = args->nspecs;
+	vargs.flags = volume_flags(args->flags);
+	vargs.super_copy = args->super_copy;
+	vargs.super_bytenr = args->super_bytenr;
+	vargs.wrap = args->wrap;
+	vargs.wrap_arg = args->wrap_arg;
+	ret = volume_open(env, &vargs, &vol, err);
+	return ret ? ret : fs_open_volume(env, vol, args, out, err);
+}
+
+int fs_open_path(struct env *env, const char *spec, unsigned flags, struct fs **out, struct err *err)
+{
+	struct fs_open_args args = FS_OPEN_ARGS_INIT;
+
+	args.specs = &spec;
+	args.nspecs = 1;
+	args.flags = flags;
+	return fs_open(env, &args, out, err);
+}
+
+void fs_close(struct fs *fs)
+{
+	if (!fs)
+		return;
+	roots_free(fs);
+	nstore_fini(&fs->store);
+	volume_close(fs->vol);
+	pthread_mutex_destroy(&fs->roots_lock);
+	free(fs);
+}
+
+struct root *fs_block_group_root(struct fs *fs)
+{
+	return geo_compat_ro(fs->geo, BTRFS_FEATURE_COMPAT_RO_BLOCK_GROUP_TREE) ? fs->block_group_tree : fs->extent_tree;
+}
