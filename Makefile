@@ -73,10 +73,78 @@ $(BUILD)/config.h: FORCE
 $(BUILD)/flags: FORCE
 	$(call keep,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_STATIC) $(LDFLAGS) $(LDLIBS_ALL) $(sort $(SRCS)))
 
+# --- tests: T= picks files (tests/frame/help.bats, tests/unit/test_out.c) or names (a regular expression) ---
+
+T ?=
+LANES ?= $(shell nproc)
+unit-programs: $(UNITS)
 units: $(UNITS)
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
+# What is missing is installed first, so a fresh make has to look for the libraries again.
+test test-full: ensure-deps
+	@$(MAKE) --no-print-directory -s -j$(LANES) all unit-programs
+	@$(if $(filter test-full,$@),TEST_FULL=1) tests/run -b $(BUILD) -j $(LANES) $(T)
+SANITIZE := BUILD=build-$$kind OPT="-O1 -g -fno-omit-frame-pointer $$flags"
+asan tsan: ensure-deps
+	@kind=$@; flags="$(if $(filter asan,$@),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined,-fsanitize=thread)"; \
+	$(MAKE) --no-print-directory -s -j$(LANES) $(SANITIZE) build-$$kind/btrbox unit-programs && \
+	tests/run -b build-$$kind -j $(LANES) $(T)
+bench: ensure-deps
+	@$(MAKE) --no-print-directory -s -j$(LANES) all
+	@tests/bench/run $(B)
+fuzz:
+	@tests/fuzz/run $(F)
+demo: ensure-deps
+	@$(MAKE) --no-print-directory -s -j$(LANES) all
+	@scripts/demo
+deps:
+	@scripts/deps
+ensure-deps:
+	@scripts/deps --check 2>/dev/null || scripts/deps
+
+# --- the static binary, for a rescue ramdisk: no udev, no archives ---
+
+static:
+	@$(MAKE) --no-print-directory STATIC=1 BUILD=build-static build-static/btrbox
+	@strip -o btrbox.static build-static/btrbox
+	@echo "btrbox.static: $$(stat -c %s btrbox.static) bytes"
+
+# --- installing ---
+
+INSTALL ?= install
+bin := $(DESTDIR)$(PREFIX)/bin
+sbin := $(DESTDIR)$(PREFIX)/sbin
+share := $(DESTDIR)$(PREFIX)/share
+# Programs that are called by name from /sbin (mount, fsck, systemd) have their links there.
+SBIN_LINKS := mkfs.btrfs fsck.btrfs
+install: all
+	$(INSTALL) -d $(bin) $(sbin) $(share)/bash-completion/completions $(share)/zsh/site-functions $(share)/fish/vendor_completions.d $(share)/man/man8
+	$(INSTALL) -m 755 $(BUILD)/btrbox $(bin)/btrbox
+	for n in $$(./btrbox --list); do case " $(SBIN_LINKS) " in *" $$n "*) ln -sfn ../bin/btrbox $(sbin)/$$n ;; *) ln -sfn btrbox $(bin)/$$n ;; esac; done
+	./btrbox --completion bash >$(share)/bash-completion/completions/btrfs
+	for n in btrbox $$(./btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs $(share)/bash-completion/completions/$$n; done
+	./btrbox --completion zsh >$(share)/zsh/site-functions/_btrfs
+	./btrbox --completion fish >$(share)/fish/vendor_completions.d/btrfs.fish
+	for n in btrbox $$(./btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs.fish $(share)/fish/vendor_completions.d/$$n.fish; done
+	for n in $$(./btrbox --man list); do ./btrbox --man $$n Documentation/man/$$n.md >$(share)/man/man8/$$n.8 || exit 1; done
+
+help:
+	@sed -n 's/^\#\# //p' Makefile
 clean:
 	rm -rf build build-* btrbox btrbox.static links
 FORCE:
-.PHONY: all links units clean FORCE
+.PHONY: all links unit-programs units test test-full asan tsan bench fuzz demo deps ensure-deps static install help clean FORCE
 -include $(OBJS:.o=.d) $(UNITS:=.d)
+
+## make            builds btrbox and the folder links/
+## make test       gets what is missing, builds, runs the suite; T= picks files or names
+## make test-full  the suite with the full products of combinations
+## make asan tsan  the suite under sanitizers (address and undefined behaviour; threads)
+## make demo       shows the main job on a real image
+## make bench      measures ours and the distribution's; B= picks works
+## make fuzz       runs the fuzz targets; F= picks one
+## make static     one static binary, btrbox.static
+## make install    PREFIX (/usr/local), DESTDIR: program, links, completion, manual pages
+## make deps       installs what building, testing and the demo need
+## make clean
+## Optional libraries: UDEV=0 READLINE=0 ARCHIVE=0 DEFLATE=0 LZO=0 ZSTD=0 leave one out.

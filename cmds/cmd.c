@@ -2,6 +2,7 @@
 /* From argv to a command and back to an exit code: program names, words, what every command gets. Spec: cli 1, 2.3, 2.5, 2.6. */
 #include "cmds/frame.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -324,6 +325,14 @@ static void set_signals(void)
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
+/* A device must never be opened under the number of a standard stream that came closed: messages would be written into it. */
+static void hold_streams(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd)
+			_exit(1);
+}
+
 struct sink { struct out *out; pthread_t owner; };
 
 static void print_msg(struct env *env, enum msg_level level, const char *text)
@@ -367,6 +376,7 @@ int cmd_main(int argc, char **argv)
 
 	if (argc < 1)
 		return 1;
+	hold_streams();
 	set_signals();
 	out_init(&out, STDOUT_FILENO);
 	env_init(&env);

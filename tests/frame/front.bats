@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The front end: names, words, global options, exit codes. Spec: cli 1, 2.1 to 2.4.
+
+setup() { load ../lib; begin; }
+teardown() { finish; }
+
+@test "the version has the incumbent's two lines and one of ours" {
+	run_btrfs --version
+	expect 0
+	[[ ${#lines[@]} == 3 ]]
+	same line1 "btrfs-progs v6.19" "${lines[0]}"
+	[[ ${lines[1]} =~ ^-EXPERIMENTAL\ -INJECT\ [-+]STATIC\ [-+]LZO\ [-+]ZSTD\ [-+]UDEV\ \+FSVERITY\ -ZONED\ CRYPTO=libgcrypt$ ]]
+	[[ ${lines[2]} =~ ^btrbox\ 0\.1\ [-+]READLINE\ [-+]TAR\ [-+]DEFLATE$ ]]
+	v=$output
+	run_btrfs version
+	expect 0
+	same version "$v" "$output"
+}
+
+@test "the program is chosen by the link's name or by the first word" {
+	v=$(btrfs_ours --version)
+	ln -s "$BTRBOX" btrfs
+	same link "$v" "$(./btrfs version)"
+	ln -s "$BTRBOX" any-other-name
+	same other "$v" "$(./any-other-name version)"
+	same group "$v" "$("$BTRBOX" version)"
+}
+
+@test "--list names programs, btrfs first" {
+	run "$BTRBOX" --list
+	expect 0
+	same first btrfs "${lines[0]}"
+	for p in "${lines[@]}"; do [[ $p == *btrfs* ]]; done
+}
+
+@test "without a command: overview on stdout, hints on stderr, exit code 1" {
+	run_split "$BTRBOX" btrfs
+	expect 1
+	want='usage: btrfs [global options] <group> [<group>...] <command> [options] [<args>]
+
+Global options:
+  --format <format> if supported, print subcommand output in that format (text, json)
+  -v|--verbose      increase verbosity of the subcommand
+  -q|--quiet        print only errors
+  --log <level>     set log level (default, info, verbose, debug, quiet)
+  --dry-run         if supported, do not do any active/changing actions
+
+Options for the main command only:
+  --help            print condensed help for all subcommands
+  --version         print version string and built-in features
+
+Command groups:'
+	same head "$want" "$(sed '/^Command groups:/q' <<<"$output")"
+	has '
+  help              Display help information
+  version           Display btrfs-progs version
+'
+	same "last line is empty" "" "$(tail -n 1 .out)"
+	[[ $(wc -l <.err) == 5 ]]
+	run_split "$BTRBOX" btrfs -v --log info
+	expect 1
+}
+
+@test "unknown global options return 129" {
+	run_split "$BTRBOX" btrfs --bogus version
+	expect 129
+	same stderr "Unknown global option: --bogus" "$stderr"
+	run_split "$BTRBOX" btrfs -Z
+	expect 129
+	same stderr "Unknown global option: -Z" "$stderr"
+}
+
+@test "global options stop at the first word" {
+	run_btrfs version --bogus
+	expect 1
+	has "btrfs version: unrecognized option '--bogus'"
+}
+
+@test "a bad format or log level" {
+	run_split "$BTRBOX" btrfs --format xml version
+	expect 1
+	same stderr 'error: invalid output format "xml"
+
+Options for --format are: text, json' "$stderr"
+	run_split "$BTRBOX" btrfs --log foo version
+	expect 1
+	same stderr "ERROR: unrecognized log level: foo" "$stderr"
+	for level in default INFO Verbose debug quiet; do run_btrfs --log $level version; expect 0; done
+	run_btrfs --format TEXT version
+	expect 0
+}
+
+@test "version prints text whatever the format" {
+	run_btrfs --format json version
+	expect 0
+	same first "btrfs-progs v6.19" "${lines[0]}"
+}
+
+@test "--param is remembered and said" {
+	run_btrfs --param key=value version
+	expect 0
+	same first "Global param: key=value" "${lines[0]}"
+}
+
+@test "--dry-run is refused where it means nothing, with an empty line behind" {
+	run_split "$BTRBOX" btrfs --dry-run version
+	expect 1
+	same stderr $'ERROR: --dry-run option not supported for version\n' "$stderr"
+}
+
+@test "words may be shortened, options of ours may not" {
+	run_btrfs vers
+	expect 0
+	same first "btrfs-progs v6.19" "${lines[0]}"
+	run_btrfs --lis
+	expect 129
+}
+
+@test "an unknown word shows the short help" {
+	run_split "$BTRBOX" btrfs nosuch
+	expect 1
+	same first "btrfs: unknown token 'nosuch'" "$(head -n 1 <<<"$stderr")"
+	same second "usage: btrfs [global options] <group> [<group>...] <command> [options] [<args>]" "$(sed -n 2p <<<"$stderr")"
+	same stdout "" "$output"
+	run_split "$BTRBOX" btrfs ''
+	expect 1
+}
+
+@test "help in all its ways is the same text" {
+	run_btrfs --help
+	expect 0
+	h=$output
+	for words in help "help nosuch" "help filesystem" "--version --help" "--help --version"; do
+		run_btrfs $words
+		expect 0
+		same "$words" "$h" "$output"
+	done
+	same end 'Use --help as an option for information about a group or command:
+  btrfs subvolume --help
+  btrfs subvolume create --help
+
+Global options like -q/-v must follow the tool name '\''btrfs'\'':
+  btrfs -q subvolume create ...
+  btrfs --dry-run subvolume create ...' "$(sed -n '/^Use --help/,$p' <<<"$h")"
+	has '
+    btrfs version
+        Display btrfs-progs version
+'
+	run_btrfs help --full
+	expect 0
+	[[ ${#output} -gt ${#h} ]]
+	f=$output
+	run_btrfs --help --full
+	same full "$f" "$output"
+}
+
+@test "a full disk and a closed pipe end with 1" {
+	status=0
+	btrfs_ours version >/dev/full 2>err || status=$?
+	expect 1
+	same stderr "ERROR: cannot write standard output: No space left on device" "$(cat err)"
+	run bash -c '"$BTRBOX" btrfs help 2>err | true; echo "${PIPESTATUS[0]}"'
+	[[ $output == 0 || $output == 1 ]]
+	same "no message" "" "$(cat err)"
+}
+
+@test "closed standard descriptors do no harm" {
+	run bash -c '"$BTRBOX" btrfs version >&-'
+	expect 1
+	run bash -c '"$BTRBOX" btrfs version <&- 2>&-'
+	expect 0
+}
