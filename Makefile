@@ -76,6 +76,7 @@ $(BUILD)/flags: FORCE
 # --- tests: T= picks files (tests/frame/help.bats, tests/unit/test_out.c) or names (a regular expression) ---
 
 T ?=
+PICK = $(if $(T),'$(subst ','\'',$(T))')
 LANES ?= $(shell nproc)
 unit-programs: $(UNITS)
 units: $(UNITS)
@@ -83,12 +84,12 @@ units: $(UNITS)
 # What is missing is installed first, so a fresh make has to look for the libraries again.
 test test-full: ensure-deps
 	@$(MAKE) --no-print-directory -s -j$(LANES) all unit-programs
-	@$(if $(filter test-full,$@),TEST_FULL=1) tests/run -b $(BUILD) -j $(LANES) $(T)
+	@$(if $(filter test-full,$@),TEST_FULL=1) tests/run -b $(BUILD) -j $(LANES) $(PICK)
 SANITIZE := BUILD=build-$$kind OPT="-O1 -g -fno-omit-frame-pointer $$flags"
 asan tsan: ensure-deps
 	@kind=$@; flags="$(if $(filter asan,$@),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined,-fsanitize=thread)"; \
 	$(MAKE) --no-print-directory -s -j$(LANES) $(SANITIZE) build-$$kind/btrbox unit-programs && \
-	tests/run -b build-$$kind -j $(LANES) $(T)
+	tests/run -b build-$$kind -j $(LANES) $(PICK)
 bench: ensure-deps
 	@$(MAKE) --no-print-directory -s -j$(LANES) all
 	@tests/bench/run $(B)
