@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Space and references: which bytes of the logical address space are free, who refers to which extent. Decides nothing about when to commit.
+ *
+ * Three layers. Space in memory (block groups with their free, pinned and excluded ranges) answers allocations at once. The reference queue collects
+ * what has changed. Running the queue brings the extent tree, free space tree and block group items in line; that changes trees, which again takes
+ * space and appends to the queue, until nothing is left. Kernel counterpart: extent-tree.c, delayed-ref.c, block-group.c, free-space-tree.c. */
+#ifndef ALLOC_ALLOC_H
+#define ALLOC_ALLOC_H
+
+#include "common/ranges.h"
+#include "kernel-shared/tree/modify.h"
+#include "kernel-shared/tree/root.h"
+
+struct block_group {
+	u64 start, length, flags;
+	u64 used;                     /* as it will be committed */
+	u64 used_item;                /* as the item on disk says */
+	const struct chunk *chunk;
+	bool loaded;                  /* free is known */
+	bool readonly;                /* takes no allocations: its chunk lost devices, or it was told so */
+	bool item_missing;            /* new: no item on disk yet */
+	bool removed;                 /* its items are deleted at the next run */
+	struct ranges free;           /* allocatable now; superblock stripes excluded. RAID5/6: whole rows that hold nothing committed, and what is
+	                                 left of rows opened in this transaction */
+	struct ranges partial;        /* RAID5/6: free space in rows that hold something committed; the fallback, with a warning */
+	struct ranges pinned;         /* freed, but the last commit refers to it: free after the commit */
+	struct ranges excluded;       /* spec 5.5 */
+	bool fst_bitmaps, fst_loaded; /* free space tree state */
+	u32 fst_extents;
+	u64 cursor;                   /* where the next search begins */
+};
+
+enum ref_kind { REF_TREE, REF_SHARED_TREE, REF_DATA, REF_SHARED_DATA };
+/* One reference more or less. */
+struct ref_change {
+	u64 bytenr, len;
+	enum ref_kind kind;
+	u64 root;                     /* REF_TREE, REF_DATA */
+	u64 parent;                   /* REF_SHARED_* */
+	u64 objectid, offset;         /* REF_DATA */
+	s64 delta;                    /* +n or -n */
+	u8 level;                     /* tree blocks */
+	bool new_extent;              /* creates the extent item */
+	struct key first;             /* tree blocks without SKINNY_METADATA */
+	u64 owner;                    /* simple quota: whom the extent is charged to; 0: root */
+};
+
+struct alloc;
+int alloc_open(struct env *env, struct volume *vol, struct nstore *store, struct roots *roots, struct alloc **out, struct err *err);
+void alloc_close(struct alloc *a);
+/* The block source of the open transaction for every tree of this filesystem. */
+struct block_source *alloc_block_source(struct alloc *a);
+
+/* --- space in memory --- */
+struct block_group *alloc_block_group(struct alloc *a, u64 bytenr);         /* the one that holds bytenr, NULL */
+/* From min to want bytes in a block group of these type bits (DATA, METADATA, SYSTEM), contiguous; the longest piece at hand up to want. Makes a new chunk
+ * (usable at once, its items queued) when none has room. Tree blocks: min = want = nodesize, never across a 64 KiB stripe. hint: an address to be near,
+ * 0 none. -ENOSPC with figures. */
+int alloc_space(struct alloc *a, u64 type, u64 want, u64 min, u64 hint, u64 *bytenr, u64 *len, struct err *err);
+/* Gives back what was just taken and nobody refers to. */
+int alloc_unspace(struct alloc *a, u64 bytenr, u64 len);
+/* Free bytes of a type that could be had: in block groups, and as chunks that would fit on the devices. */
+void alloc_available(struct alloc *a, u64 type, u64 *in_groups, u64 *in_chunks);
+/* Promises metadata (and system) space: others' alloc_space fails when only promised bytes are left. */
+int alloc_reserve(struct alloc *a, u64 type, u64 bytes, struct err *err);
+void alloc_unreserve(struct alloc *a, u64 type, u64 bytes);
+
+/* --- chunks --- */
+/* A chunk of this type and profile, sized by spec 5.6; in memory now, its items are queued. */
+int chunk_create(struct alloc *a, u64 flags, u64 size_hint, struct chunk **out, struct err *err);
+/* Removes an empty block group with its chunk at the next run. -EBUSY when it is in use. */
+int chunk_remove(struct alloc *a, u64 start, struct err *err);
+/* The size and devices that chunk_create would choose, from sizes and holes alone (mkfs uses it, too). */
+struct chunk_plan { u64 length, stripe_length; u16 num_stripes, sub_stripes; struct { u64 devid, physical; } stripes[64]; };
+struct dev_space { u64 devid, total_bytes; struct ranges used; };
+int chunk_plan(const struct geometry *geo, u64 flags, u64 fs_bytes, struct dev_space *devs, unsigned ndevs, u64 size_hint, struct chunk_plan *out, struct err *err);
+
+/* --- references --- */
+int ref_queue(struct alloc *a, const struct ref_change *change, struct err *err);
+/* Sets FULL_BACKREF on a block's extent item. */
+int ref_queue_full_backref(struct alloc *a, u64 bytenr, u8 level, struct err *err);
+/* References and flags of an extent: item plus queue. -ENOENT when there is none. */
+int ref_info(struct alloc *a, u64 bytenr, bool metadata, u64 *refs, u64 *flags, u64 *generation, struct err *err);
+/* Adds (+1) or removes (-1) the references of all that a block points to: full (SHARED_*, parent = the block) or implicit (header owner). */
+int ref_children(struct alloc *a, const void *block, bool full, int delta, struct err *err);
+/* Runs the queue until it is empty (limit > 0: until that many extents were dealt with). */
+int ref_run(struct alloc *a, u64 limit, struct err *err);
+bool ref_pending(const struct alloc *a);
+/* Who is told of every change while the queue runs (quota): one listener. */
+void ref_listen(struct alloc *a, int (*fn)(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err), void *arg);
+/* All references of an extent as the extent tree and the queue state them. fn non-zero stops. */
+int ref_each(struct alloc *a, u64 bytenr, int (*fn)(void *arg, const struct extent_ref_view *ref), void *arg, struct err *err);
+
+/* Everything else that is dirty here: block group items, chunk and device items, free space tree. *changed: a tree was touched. */
+int alloc_write_items(struct alloc *a, bool *changed, struct err *err);
+
+/* --- commit and savepoints, called by txn --- */
+struct alloc_mark;  /* lengths of the journals */
+int alloc_mark(struct alloc *a, struct alloc_mark **out);
+int alloc_rollback(struct alloc *a, struct alloc_mark *m, struct err *err);
+void alloc_release(struct alloc *a, struct alloc_mark *m);
+/* After the superblocks are on disk: pinned space is free. fn (may be NULL) sees each range, for discard. */
+int alloc_committed(struct alloc *a, int (*fn)(void *arg, u64 bytenr, u64 len), void *arg);
+
+/* --- free space tree, v1 cache --- */
+int free_space_tree_create(struct alloc *a, struct err *err);   /* from the extent tree; sets both feature bits */
+int free_space_tree_clear(struct alloc *a, struct err *err);
+int cache_v1_clear(struct alloc *a, struct err *err);           /* inodes, headers and extents in the root tree; cache_generation */
+
+#endif
