@@ -5,22 +5,9 @@
 
 #include <pthread.h>
 #include "common/hash.h"
-#include "kernel-shared/tree/tree.h"
+#include "kernel-shared/tree/root.h"
 
-struct txn;
-struct fs_writer;
-
-/* A tree with its root item. Owned by struct fs; borrowed until fs_close. */
-struct root {
-	struct tree tree;
-	struct fs *fs;
-	struct disk_root_item item;   /* 439-byte form, invalid v2 fields zeroed; zero for root, chunk and log root trees */
-	bool legacy;                  /* the item on disk is the short form */
-	bool newest;                  /* no ROOT_ITEM of this objectid has a greater offset */
-	bool dirty;
-	struct root *next;            /* of the same objectid */
-	void *txn_private;
-};
+struct writer;
 
 struct fs {
 	struct env *env;
@@ -29,14 +16,15 @@ struct fs {
 	struct geometry *geo;         /* = &vol->geo */
 	struct disk_super *sb;        /* = &vol->sb */
 	unsigned flags;
-	/* NULL when absent (or unreadable, FS_OPEN_PARTIAL) */
-	struct root *root_tree, *chunk_tree, *extent_tree, *dev_tree, *csum_tree, *quota_tree, *uuid_tree, *free_space_tree,
-		*block_group_tree, *stripe_tree, *data_reloc_tree, *fs_tree, *log_root_tree;
+	union {                       /* the internal trees by name; NULL when absent (or unreadable, FS_OPEN_PARTIAL) */
+		struct roots trees;
+		struct { ROOTS_MEMBERS; };
+	};
 	struct hmap roots;            /* objectid -> struct root *, chained by next */
 	pthread_mutex_t roots_lock;
 	u64 default_subvol;           /* from the "default" entry; 5 if absent */
 	int backup_slot;              /* the backup root in use, -1 none */
-	struct fs_writer *writer;     /* transactions; NULL when opened for reading */
+	struct writer *writer;        /* transactions; NULL when opened for reading */
 };
 
 enum {

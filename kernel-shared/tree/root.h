@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A tree with its root item, and the internal trees of one filesystem by name. */
+/* A tree with its root item (owned by struct fs, borrowed until fs_close), and the internal trees of one filesystem by name. */
 #ifndef TREE_ROOT_H
 #define TREE_ROOT_H
 
@@ -11,8 +11,10 @@ struct root {
 	struct fs *fs;
 	struct disk_root_item item;   /* 439-byte form, invalid v2 fields zeroed; zero for root, chunk and log root trees */
 	bool legacy;                  /* the item on disk is the short form */
+	bool newest;                  /* no ROOT_ITEM of this objectid has a greater offset */
 	bool dirty;                   /* the item must be written at the commit */
 	bool item_missing;            /* new: no item on disk yet */
+	struct root *next;            /* of the same objectid */
 };
 
 /* NULL when absent (or unreadable, when opened partially). */
