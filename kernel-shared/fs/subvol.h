@@ -15,14 +15,17 @@ struct subvol_info {
 	bool deleted;                 /* refs 0 */
 };
 VEC_TYPE(subvol_list, struct subvol_info);
-/* All, by id, the top level (5) first. */
+/* All that have a ROOT_ITEM, by id, the top level (5) first; deleted ones that are not yet dropped included. */
 int subvol_list(struct fs *fs, struct subvol_list *out, struct err *err);
 void subvol_list_fini(struct subvol_list *l);
 int subvol_info_get(struct fs *fs, u64 id, struct subvol_info *out, struct err *err); /* -ENOENT */
 void subvol_info_fini(struct subvol_info *i);
-/* The path from the top level, without a leading slash: "a/b/snap"; "" for 5. -ENOENT if it hangs nowhere. */
+/* Appends the path from the top level, without a leading slash: "a/b/snap"; nothing for 5. -ENOENT if it hangs nowhere. */
 int subvol_path(struct fs *fs, u64 id, struct strbuf *out, struct err *err);
-/* By uuid or received uuid, through the uuid tree, else by looking at all. -ENOENT. */
+/* By uuid or received uuid, through the uuid tree, else by looking at all. The lowest id of several; deleted ones are not found. -ENOENT. */
 int subvol_by_uuid(struct fs *fs, const u8 uuid[16], bool received, u64 *id, struct err *err);
+
+/* The link of a subvolume to the directory that it lies in; ref borrows from p. -ENOENT: none (top level, deleted). */
+int subvol_link(struct fs *fs, u64 id, struct path *p, u64 *parent, struct root_ref_view *ref, struct err *err);
 
 #endif
