@@ -108,6 +108,22 @@ int target_parse(const char *arg, struct target *t)
 	return t->path ? 0 : -ENOMEM;
 }
 
+int target_arg(struct cmd_ctx *ctx, const char *arg, struct target *t)
+{
+	if (!ctx->session)
+		return target_parse(arg, t);
+	memset(t, 0, sizeof(*t));
+	t->kind = TARGET_INSIDE;
+	t->path = mem_strdup(arg);
+	return t->path ? 0 : -ENOMEM;
+}
+
+void target_close(struct cmd_ctx *ctx, struct fs *fs)
+{
+	if (!ctx->session || ctx->session->fs != fs)
+		fs_close(fs);
+}
+
 void target_fini(struct target *t)
 {
 	drop_devices(t);

@@ -16,9 +16,19 @@ struct target {
 	VEC(char *) devices;  /* specs, heap */
 	char *path;           /* host path, or the path inside; heap */
 };
+/* An opened filesystem that command lines run inside of (ctx->session, made by `btrfs offline`). Arguments are then paths in it. */
+struct session {
+	struct fs *fs;
+	struct loc cwd;       /* where relative paths start */
+};
+
 /* Never fails on odd text: what is no address is a host path. A device that is mounted is TARGET_DEVICE, too: ask target_mountpoint(). */
 int target_parse(const char *arg, struct target *out);
+/* The same for an argument of a command: inside a session it is a TARGET_INSIDE without devices, whatever the text. -ENOMEM. */
+int target_arg(struct cmd_ctx *ctx, const char *arg, struct target *out);
 void target_fini(struct target *t);
+/* Closes what target_open opened; the session's filesystem stays. */
+void target_close(struct cmd_ctx *ctx, struct fs *fs);
 /* Opens the filesystem of a TARGET_DEVICE or TARGET_INSIDE. Errors are printed (cmd_fail style); returns the exit code or 0. */
 int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **out);
 /* target_open, and the inside path resolved (follow: through a final symlink). */
