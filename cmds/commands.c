@@ -18,7 +18,9 @@ GROUP(balance, "balance", BALANCE, "btrfs balance <command> [options] <path>",
 #define DEVICE(X)
 GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and query devices in the filesystem")
 
-#define FILESYSTEM(X)
+#define FILESYSTEM(X) \
+	X(filesystem_df) \
+	X(filesystem_usage)
 GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command> [<args>]", "overall filesystem tasks and information")
 
 #define INSPECT(X)

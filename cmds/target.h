@@ -27,6 +27,8 @@ int target_parse(const char *arg, struct target *out);
 /* The same for an argument of a command: inside a session it is a TARGET_INSIDE without devices, whatever the text. -ENOMEM. */
 int target_arg(struct cmd_ctx *ctx, const char *arg, struct target *out);
 void target_fini(struct target *t);
+/* The address again as text: "a.img,b.img:/x". */
+void target_name(const struct target *t, struct strbuf *out);
 /* Closes what target_open opened; the session's filesystem stays. */
 void target_close(struct cmd_ctx *ctx, struct fs *fs);
 /* Opens the filesystem of a TARGET_DEVICE or TARGET_INSIDE. Errors are printed (cmd_fail style); returns the exit code or 0. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs filesystem df: space by type and profile. Spec: cli 8.1. */
+#include "cmds/report.h"
+
+static void print_text(struct cmd_ctx *ctx, const char *type, const char *profile, u64 total, u64 used)
+{
+	char a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX];
+
+	out_printf(ctx->out, "%s, %s: total=%s, used=%s\n", type, profile, report_size(ctx, total, a), report_size(ctx, used, b));
+}
+
+static void print_json(struct out *o, const char *type, const char *profile, u64 total, u64 used)
+{
+	out_obj(o, NULL);
+	out_json_str(o, "bg-type", type);
+	out_json_str(o, "bg-profile", profile);
+	out_json_u64(o, "total", total);
+	out_json_u64(o, "used", used);
+	out_end(o);
+}
+
+static void print_line(struct cmd_ctx *ctx, const char *type, const char *profile, u64 total, u64 used)
+{
+	if (ctx->json)
+		print_json(ctx->out, type, profile, total, used);
+	else
+		print_text(ctx, type, profile, total, used);
+}
+
+static int df_run(struct cmd_ctx *ctx, void *args)
+{
+	struct fs_usage u;
+	int ret = report_usage(ctx, ctx->argv[0], &u);
+
+	if (ret)
+		return ret;
+	if (ctx->json) {
+		out_json_begin(ctx->out);
+		out_arr(ctx->out, "filesystem-df");
+	}
+	for (size_t i = 0; i < u.spaces.len; i++) {
+		const struct space_usage *s = &u.spaces.v[i];
+
+		print_line(ctx, bg_type_name(s->flags), profile_of(s->flags)->name, s->total, s->used);
+	}
+	print_line(ctx, "GlobalReserve", "single", u.reserve_size, u.reserve_used);
+	if (ctx->json)
+		out_json_end(ctx->out);
+	report_multiple_profiles(ctx, &u);
+	fs_usage_fini(&u);
+	return 0;
+}
+
+const struct cmd cmd_filesystem_df = {
+	.name = "df", .usage = { "btrfs filesystem df [options] <path>" }, .brief = "Show space usage information for a filesystem",
+	.min_args = 1, .max_args = 1, .flags = CMD_JSON | CMD_UNITS | CMD_UNITS_DF, .run = df_run, .complete = "device",
+};

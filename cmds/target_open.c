@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From an address to an opened filesystem and a place in it. */
+#include <errno.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include "cmds/target.h"
+
+void target_name(const struct target *t, struct strbuf *out)
+{
+	for (size_t i = 0; i < t->devices.len; i++) {
+		if (i)
+			sb_char(out, ',');
+		sb_puts(out, t->devices.v[i]);
+	}
+	if (t->devices.len && t->path)
+		sb_char(out, ':');
+	if (t->path)
+		sb_puts(out, t->path);
+}
+
+/* Why a path of the running system is no unmounted filesystem. */
+static int refuse_host(struct cmd_ctx *ctx, const char *path)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (stat(path, &st))
+		return cmd_error(ctx, "cannot access '%s': %s", path, strerror(errno));
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return cmd_error(ctx, "not a regular file or block device: %s", path);
+	if (statfs(path, &fs) || (u32)fs.f_type != BTRFS_SUPER_MAGIC)
+		return cmd_error(ctx, "not a btrfs filesystem: %s", path);
+	return cmd_error(ctx, "%s lies in a mounted filesystem: name its device or image", path);
+}
+
+int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **out)
+{
+	struct fs_open_args args = FS_OPEN_ARGS_INIT;
+	struct strbuf name CLEANUP(sb_fini) = STRBUF_INIT;
+
+	if (t->kind == TARGET_HOST)
+		return refuse_host(ctx, t->path);
+	if (!t->devices.len) {
+		*out = ctx->session->fs;
+		return 0;
+	}
+	args.specs = (const char *const *)t->devices.v;
+	args.nspecs = t->devices.len;
+	args.flags = fs_flags;
+	if (!(fs_flags & (FS_OPEN_WRITE | FS_OPEN_NOSCAN)))
+		args.flags |= FS_OPEN_NEIGHBOURS;
+	if (!fs_open(ctx->env, &args, out, &ctx->err))
+		return 0;
+	for (size_t i = 0; i < t->devices.len; i++)
+		sb_printf(&name, "%s%s", i ? "," : "", t->devices.v[i]);
+	return cmd_fail(ctx, "cannot open file system on %s", sb_str(&name));
+}
+
+int target_resolve(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **fs, struct loc *loc)
+{
+	struct strbuf name CLEANUP(sb_fini) = STRBUF_INIT;
+	int ret = target_open(ctx, t, fs_flags, fs);
+
+	if (ret)
+		return ret;
+	if (!(*fs)->fs_tree)
+		ret = err_set(&ctx->err, -EIO, "the top-level subvolume cannot be read");
+	else if (t->kind == TARGET_DEVICE)
+		*loc = fs_top(*fs);
+	else
+		ret = fs_resolve(*fs, t->devices.len ? fs_top(*fs) : ctx->session->cwd, t->path, true, loc, &ctx->err);
+	if (!ret)
+		return 0;
+	target_name(t, &name);
+	if (ret == -ENOENT || ret == -ENOTDIR || ret == -ELOOP || ret == -ENAMETOOLONG)
+		cmd_error(ctx, "cannot access '%s': %s", sb_str(&name), strerror(-ret));
+	else
+		cmd_fail(ctx, "cannot access '%s'", sb_str(&name));
+	target_close(ctx, *fs);
+	return 1;
+}
