@@ -7,12 +7,15 @@
 #include "kernel-shared/fs/thread.h"
 #include "common/mem.h"
 
-#include <lzo/lzo1x.h>
-#include <strings.h>
 #include <zlib.h>
-#include <zstd.h>
-#ifdef HAVE_DEFLATE
+#if HAVE_DEFLATE
 #include <libdeflate.h>
+#endif
+#if HAVE_LZO
+#include <lzo/lzo1x.h>
+#endif
+#if HAVE_ZSTD
+#include <zstd.h>
 #endif
 
 /* One call's arguments. got: bytes that came out. */
@@ -28,7 +31,7 @@ struct codec_job {
 
 static int inflate_fast(struct codec_job *j, const u8 *in, size_t in_len)
 {
-#ifdef HAVE_DEFLATE
+#if HAVE_DEFLATE
 	if (!j->thread->deflate)
 		j->thread->deflate = libdeflate_alloc_decompressor();
 	if (j->thread->deflate &&
@@ -77,6 +80,7 @@ static int decode_zlib(struct codec_job *j, struct err *err)
 	return err_set(err, -EUCLEAN, "zlib stream breaks off or is damaged after %zu bytes", j->got);
 }
 
+#if HAVE_ZSTD
 static int decode_zstd_stream(struct codec_job *j, struct err *err)
 {
 	ZSTD_inBuffer in = { j->in, j->in_len, 0 };
@@ -123,7 +127,14 @@ static int decode_zstd(struct codec_job *j, struct err *err)
 	}
 	return decode_zstd_stream(j, err);
 }
+#else
+static int decode_zstd(struct codec_job *j, struct err *err)
+{
+	return err_set(err, -EOPNOTSUPP, "built without zstd");
+}
+#endif
 
+#if HAVE_LZO
 /* The most bytes that lzo1x makes of x bytes, in the form that the kernel allows for a segment. */
 static u32 lzo_worst(u32 x)
 {
@@ -186,6 +197,12 @@ static int decode_lzo(struct codec_job *j, struct err *err)
 	}
 	return 0;
 }
+#else
+static int decode_lzo(struct codec_job *j, struct err *err)
+{
+	return err_set(err, -EOPNOTSUPP, "built without lzo");
+}
+#endif
 
 static const struct codec {
 	const char *name;

@@ -49,7 +49,7 @@ int data_read(struct fs *fs, u64 bytenr, u32 len, void *buf, enum csum_demand de
 int csum_lookup(struct fs *fs, u64 bytenr, u64 len, u8 *out, u8 *have, struct err *err);
 
 /* Decompresses one extent. out_len: bytes wanted; a shorter stream leaves zeros. Spec: 8. -EUCLEAN for what does not decode, -EOPNOTSUPP for an
- * unknown algorithm. Hostile input is fine. Thread-safe (contexts are per thread). */
+ * unknown algorithm, or one that was not built in. Hostile input is fine. Thread-safe (contexts are per thread). */
 int decompress(unsigned type, const void *in, size_t in_len, void *out, size_t out_len, u32 sectorsize, bool inline_extent, struct err *err);
 const char *compress_name(unsigned type); /* "none", "zlib", "lzo", "zstd" */
 int compress_by_name(const char *name);   /* -EINVAL */

@@ -6,9 +6,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <zlib.h>
-#include <zstd.h>
-#ifdef HAVE_DEFLATE
+#if HAVE_DEFLATE
 #include <libdeflate.h>
+#endif
+#if HAVE_ZSTD
+#include <zstd.h>
 #endif
 
 static pthread_key_t key;
@@ -20,11 +22,13 @@ static void thread_free(void *p)
 
 	for (unsigned i = 0; i < THREAD_BUFS; i++)
 		free(t->buf[i].v);
+#if HAVE_ZSTD
 	ZSTD_freeDCtx(t->zstd);
+#endif
 	if (t->zlib)
 		inflateEnd(t->zlib);
 	free(t->zlib);
-#ifdef HAVE_DEFLATE
+#if HAVE_DEFLATE
 	libdeflate_free_decompressor(t->deflate);
 #endif
 	free(t);
