@@ -15,12 +15,12 @@ struct common_args {
 
 /* All options of a command: its own, then those that its flags bring. */
 struct opt_set {
-	struct { const struct opt *opts; void *base; bool common; } part[8];
+	struct { const struct opt *opts; void *base; } part[8];
 	unsigned n;
 };
 void opt_set_init(struct opt_set *set, const struct cmd *cmd, void *args, struct common_args *common);
 /* Calls fn for each row. */
-void opt_set_each(const struct opt_set *set, void (*fn)(const struct opt *opt, bool common, void *arg), void *arg);
+void opt_set_each(const struct opt_set *set, void (*fn)(const struct opt *opt, void *arg), void *arg);
 
 /* Parses argv (without the command word) into set; positional arguments are moved to the front of argv, their number goes to *argc.
  * Bad options are reported on standard error as cli 2.6 says. 0 or the exit code. */
@@ -30,8 +30,6 @@ void opt_free(const struct opt *opts, void *args);
 /* Takes the unit options out of argv (cli 4.1). */
 void opt_units(struct cmd_ctx *ctx, int *argc, char **argv);
 
-/* "-s|--status", "-i QGROUP", "-c[ALG]". */
-void opt_text(const struct opt *opt, struct strbuf *out);
 /* Groups list the options of all commands in this form. */
 enum help_form { HELP_SHORT, HELP_FULL };
 void help_command(const struct cmd *cmd, struct strbuf *sb);
@@ -39,7 +37,6 @@ void help_group(const struct cmd *group, enum help_form form, struct strbuf *sb)
 void help_main(enum help_form form, struct strbuf *sb);
 /* What `btrfs` alone prints. */
 void help_overview(struct strbuf *sb);
-extern const char *const unit_help_long[], *const unit_help_df[];
 
 /* A group without commands is not there. */
 static inline bool cmd_exists(const struct cmd *cmd) { return !cmd->subs || cmd->subs[0]; }
@@ -58,7 +55,22 @@ int cmd_run_group(struct cmd_ctx *ctx, const struct cmd *group, int argc, char *
 /* The `btrfs` program: global options, then its groups. */
 int main_run(struct cmd_ctx *ctx, int argc, char **argv);
 
+/* Calls fn for every program, group and command that is listed; words: "btrfs subvolume list". Stops when fn returns non-zero. */
+typedef int cmd_walk_fn(const struct cmd *cmd, const char *words, void *arg);
+int cmd_walk(cmd_walk_fn *fn, void *arg);
+/* An option as people see it: its names as written ("-s", "--status"), its value, what completes the value (each may be NULL). */
+struct shown_opt { const char *letter, *name, *value, *help, *complete; bool optional, head; };
+/* "-s|--status", "-i QGROUP", "-c[ALG]". */
+void opt_text(const struct shown_opt *opt, struct strbuf *out);
+/* Each option that help shows, those of the flags and the unit options included. */
+void opt_each_shown(const struct cmd *cmd, void (*fn)(const struct shown_opt *opt, void *arg), void *arg);
+
 /* "btrfs-progs v6.19", the features, our own line; prefix: "mkfs.btrfs, part of " or "". */
 void version_print(struct out *out, const char *prefix);
+
+/* Completion for bash, zsh or fish: -1 for another shell. */
+int completion_print(struct out *out, const char *shell);
+/* A manual page, merged with the text of file (NULL: none); page "list": the names of all pages. 0, or a failure that err tells. */
+int man_print(struct out *out, const char *page, const char *file, struct err *err);
 
 #endif

@@ -8,17 +8,17 @@ enum {
 	HELP_WRAP = 80,       /* a line ends after the word that takes its description past this */
 };
 
-void opt_text(const struct opt *o, struct strbuf *sb)
+void opt_text(const struct shown_opt *o, struct strbuf *sb)
 {
-	const char *value = o->metavar ? o->metavar : "";
+	const char *value = o->value ? o->value : "";
 
 	if (o->letter)
-		sb_printf(sb, o->kind == OPT_KIND_OPTARG && !o->name ? "-%c[%s]" : "-%c", o->letter, value);
+		sb_printf(sb, o->optional && !o->name ? "%s[%s]" : "%s", o->letter, value);
 	if (o->letter && o->name)
 		sb_char(sb, '|');
 	if (o->name)
-		sb_printf(sb, o->kind == OPT_KIND_OPTARG ? "--%s[=%s]" : "--%s", o->name, value);
-	if (*value && o->kind != OPT_KIND_OPTARG)
+		sb_printf(sb, o->optional ? "%s[=%s]" : "%s", o->name, value);
+	if (*value && !o->optional)
 		sb_printf(sb, " %s", value);
 }
 
@@ -55,16 +55,68 @@ static void option_line(struct strbuf *sb, const char *option, const char *text)
 	sb_char(sb, '\n');
 }
 
+/* Both lists: option, description; NULL ends. */
+static const struct shown_opt unit_opts_df[] = {
+	{ .letter = "-b", .name = "--raw", .help = "raw numbers in bytes" },
+	{ .letter = "-h", .name = "--human-readable", .help = "human friendly numbers, base 1024 (default)" },
+	{ .letter = "-H", .help = "human friendly numbers, base 1000" },
+	{ .name = "--iec", .help = "use 1024 as a base (KiB, MiB, GiB, TiB)" },
+	{ .name = "--si", .help = "use 1000 as a base (kB, MB, GB, TB)" },
+	{ .letter = "-k", .name = "--kbytes", .help = "show sizes in KiB, or kB with --si" },
+	{ .letter = "-m", .name = "--mbytes", .help = "show sizes in MiB, or MB with --si" },
+	{ .letter = "-g", .name = "--gbytes", .help = "show sizes in GiB, or GB with --si" },
+	{ .letter = "-t", .name = "--tbytes", .help = "show sizes in TiB, or TB with --si" },
+};
+
+struct shown_each { void (*fn)(const struct shown_opt *opt, void *arg); void *arg; };
+
+static void show_row(const struct opt *o, void *arg)
+{
+	const struct shown_each *each = arg;
+	struct strbuf name CLEANUP(sb_fini) = STRBUF_INIT;
+	char letter[] = { '-', o->letter, 0 };
+	struct shown_opt s = { .value = o->metavar, .help = o->help, .complete = o->complete, .optional = o->kind == OPT_KIND_OPTARG,
+		.head = o->kind == OPT_KIND_HEAD };
+
+	if (!o->help)
+		return;
+	if (o->letter)
+		s.letter = letter;
+	if (o->name) {
+		sb_printf(&name, "--%s", o->name);
+		s.name = sb_str(&name);
+	}
+	each->fn(&s, each->arg);
+}
+
+void opt_each_shown(const struct cmd *cmd, void (*fn)(const struct shown_opt *opt, void *arg), void *arg)
+{
+	struct common_args common = { 0 };
+	struct shown_each each = { fn, arg };
+	struct opt_set set;
+
+	opt_set_init(&set, cmd, NULL, &common);
+	opt_set_each(&set, show_row, &each);
+	if (!(cmd->flags & (CMD_UNITS | CMD_UNITS_DF)))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(unit_opts_df); i++) {
+		struct shown_opt s = unit_opts_df[i];
+
+		if (!(cmd->flags & CMD_UNITS_DF))
+			s.letter = NULL;
+		if (s.letter || s.name)
+			fn(&s, arg);
+	}
+}
+
 struct listing { struct strbuf *sb; unsigned indent; };
 
-static void option_row(const struct opt *o, bool common, void *arg)
+static void list_option(const struct shown_opt *o, void *arg)
 {
 	struct listing *l = arg;
 	struct strbuf text CLEANUP(sb_fini) = STRBUF_INIT;
 
-	if (!o->help)
-		return;
-	if (o->kind == OPT_KIND_HEAD) {
+	if (o->head) {
 		sb_pad(l->sb, ' ', l->indent);
 		sb_printf(l->sb, "%s\n", o->help);
 		return;
@@ -72,31 +124,6 @@ static void option_row(const struct opt *o, bool common, void *arg)
 	opt_text(o, &text);
 	option_line(l->sb, sb_str(&text), o->help);
 }
-
-/* Both lists: option, description; NULL ends. */
-const char *const unit_help_df[] = {
-	"-b|--raw", "raw numbers in bytes",
-	"-h|--human-readable", "human friendly numbers, base 1024 (default)",
-	"-H", "human friendly numbers, base 1000",
-	"--iec", "use 1024 as a base (KiB, MiB, GiB, TiB)",
-	"--si", "use 1000 as a base (kB, MB, GB, TB)",
-	"-k|--kbytes", "show sizes in KiB, or kB with --si",
-	"-m|--mbytes", "show sizes in MiB, or MB with --si",
-	"-g|--gbytes", "show sizes in GiB, or GB with --si",
-	"-t|--tbytes", "show sizes in TiB, or TB with --si",
-	NULL
-};
-const char *const unit_help_long[] = {
-	"--raw", "raw numbers in bytes",
-	"--human-readable", "human friendly numbers, base 1024 (default)",
-	"--iec", "use 1024 as a base (KiB, MiB, GiB, TiB)",
-	"--si", "use 1000 as a base (kB, MB, GB, TB)",
-	"--kbytes", "show sizes in KiB, or kB with --si",
-	"--mbytes", "show sizes in MiB, or MB with --si",
-	"--gbytes", "show sizes in GiB, or GB with --si",
-	"--tbytes", "show sizes in TiB, or TB with --si",
-	NULL
-};
 
 static void global_block(const struct cmd *cmd, struct listing *l)
 {
@@ -124,14 +151,8 @@ static void global_block(const struct cmd *cmd, struct listing *l)
 static void options_block(const struct cmd *cmd, unsigned indent, struct strbuf *sb)
 {
 	struct listing l = { sb, indent };
-	struct common_args common = { 0 };
-	struct opt_set set;
 
-	opt_set_init(&set, cmd, NULL, &common);
-	opt_set_each(&set, option_row, &l);
-	if (cmd->flags & (CMD_UNITS | CMD_UNITS_DF))
-		for (const char *const *u = cmd->flags & CMD_UNITS_DF ? unit_help_df : unit_help_long; *u; u += 2)
-			option_line(sb, u[0], u[1]);
+	opt_each_shown(cmd, list_option, &l);
 	global_block(cmd, &l);
 }
 

@@ -38,6 +38,20 @@ static void print_programs(struct out *out)
 			out_printf(out, "%s\n", (*p)->name);
 }
 
+/* Options of btrbox itself, never abbreviated: its names, and what `make install` generates. -1: it is none of them. */
+static int own_options(struct cmd_ctx *ctx, int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--list")) {
+		print_programs(ctx->out);
+		return 0;
+	}
+	if (argc == 3 && !strcmp(argv[1], "--completion"))
+		return completion_print(ctx->out, argv[2]) ? cmd_error(ctx, "no completion for '%s', only for bash, zsh and fish", argv[2]) : 0;
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "--man"))
+		return man_print(ctx->out, argv[2], argv[3], &ctx->err) ? cmd_fail(ctx, "cannot print manual page %s", argv[2]) : 0;
+	return -1;
+}
+
 struct main_flags { bool help, full, version; };
 
 /* Options up to the first word. 0, or the exit code. */
@@ -99,12 +113,10 @@ static int print_help(struct cmd_ctx *ctx, enum help_form form)
 int main_run(struct cmd_ctx *ctx, int argc, char **argv)
 {
 	struct main_flags flags = { 0 };
-	int ret;
+	int ret = own_options(ctx, argc, argv);
 
-	if (argc == 2 && !strcmp(argv[1], "--list")) {
-		print_programs(ctx->out);
-		return 0;
-	}
+	if (ret >= 0)
+		return ret;
 	ret = global_options(ctx, argc, argv, &flags);
 	if (ret)
 		return ret;

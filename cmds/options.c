@@ -46,23 +46,21 @@ void opt_set_init(struct opt_set *set, const struct cmd *cmd, void *args, struct
 	if (cmd->opts) {
 		set->part[0].opts = cmd->opts;
 		set->part[0].base = args;
-		set->part[0].common = false;
 		set->n = 1;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(common_rows); i++) {
 		if (!(cmd->flags & common_rows[i].flags))
 			continue;
 		set->part[set->n].opts = common_rows[i].opts;
-		set->part[set->n].base = common;
-		set->part[set->n++].common = true;
+		set->part[set->n++].base = common;
 	}
 }
 
-void opt_set_each(const struct opt_set *set, void (*fn)(const struct opt *opt, bool common, void *arg), void *arg)
+void opt_set_each(const struct opt_set *set, void (*fn)(const struct opt *opt, void *arg), void *arg)
 {
 	for (unsigned i = 0; i < set->n; i++)
 		for (const struct opt *o = set->part[i].opts; o->kind != OPT_KIND_END; o++)
-			fn(o, set->part[i].common, arg);
+			fn(o, arg);
 }
 
 static bool takes_value(const struct opt *o)
