@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* CHUNK_ITEM, BLOCK_GROUP_ITEM, RAID_STRIPE, remaps: what maps logical addresses. Spec: on-disk-format 3.14, 3.19, 3.25, 12, 13.9, 13.12, 13.17. */
 #include "kernel-shared/format/profile.h"
-#include "kernel-shared/format/rows.h"
+#include "kernel-shared/format/fields.h"
+#include "kernel-shared/format/print.h"
 
 static bool mixed_groups(const struct validator *v)
 {
@@ -179,4 +180,139 @@ int remap_validate(struct validator *v, const struct item *item, const struct it
 	if (add_overflows(k->objectid, k->offset, &end))
 		return violate(v, item, "remap-overflow", "remap item overflow, have start %llu length %llu", k->objectid, k->offset);
 	return 0;
+}
+
+static void print_stripes(struct print_ctx *p, const struct item *item, u32 n)
+{
+	const struct disk_chunk *c = (const void *)item->data;
+
+	for (u32 i = 0; i < n; i++) {
+		const struct disk_stripe *s = &c->stripes[i];
+		char *o;
+
+		if (sizeof(*c) + (i + 1) * sizeof(*s) > item->size) {
+			print_error(p, "chunk item of %u bytes ends before stripe %u of %u", item->size, i, n);
+			return;
+		}
+		o = text_open(p->sb, 256);
+		if (!o)
+			return;
+		o = text_field(o, "\t\t\tstripe ", i);
+		o = text_le64(o, " devid ", s->devid);
+		o = text_le64(o, " offset ", s->offset);
+		o = text_uuid(text_lit(o, "\n\t\t\tdev_uuid "), s->dev_uuid);
+		text_close(p->sb, text_lit(o, "\n"));
+	}
+}
+
+void chunk_item_print(struct print_ctx *p, const struct item *item)
+{
+	const struct disk_chunk *c = print_struct(p, item, struct disk_chunk);
+	char *o = c ? text_open(p->sb, 256 + PRINT_BG_FLAGS_MAX) : NULL;
+
+	if (!o)
+		return;
+	o = text_le64(o, "\t\tlength ", c->length);
+	o = text_le64(o, " owner ", c->owner);
+	o = text_le64(o, " stripe_len ", c->stripe_len);
+	o = text_bg_flags(text_lit(o, " type "), le64_get(c->type));
+	o = text_le32(o, "\n\t\tio_align ", c->io_align);
+	o = text_le32(o, " io_width ", c->io_width);
+	o = text_le32(o, " sector_size ", c->sector_size);
+	o = text_le16(o, "\n\t\tnum_stripes ", c->num_stripes);
+	o = text_le16(o, " sub_stripes ", c->sub_stripes);
+	text_close(p->sb, text_lit(o, "\n"));
+	print_stripes(p, item, le16_get(c->num_stripes));
+}
+
+void block_group_print(struct print_ctx *p, const struct item *item)
+{
+	const struct disk_block_group_item *bg = print_struct(p, item, struct disk_block_group_item);
+	char *o = bg ? text_open(p->sb, 128 + PRINT_BG_FLAGS_MAX) : NULL;
+
+	if (!o)
+		return;
+	o = text_le64(o, "\t\tblock group used ", bg->used);
+	o = text_le64(o, " chunk_objectid ", bg->chunk_objectid);
+	o = text_bg_flags(text_lit(o, " flags "), le64_get(bg->flags));
+	text_close(p->sb, text_lit(o, "\n"));
+}
+
+void raid_stripe_print(struct print_ctx *p, const struct item *item)
+{
+	const struct disk_raid_stride *s = (const void *)item->data;
+
+	for (u32 i = 0; i < item->size / sizeof(*s); i++) {
+		char *o = text_open(p->sb, 128);
+
+		if (!o)
+			return;
+		o = text_field(o, "\t\t\tstripe ", i);
+		o = text_le64(o, " devid ", s[i].devid);
+		o = text_le64(o, " physical ", s[i].physical);
+		text_close(p->sb, text_lit(o, "\n"));
+	}
+}
+
+void remap_print(struct print_ctx *p, const struct item *item)
+{
+	if (!print_fits(p, item, sizeof(le64)))
+		return;
+	sb_lit(p->sb, "\t\taddress ");
+	sb_u64(p->sb, get_le64(item->data));
+	sb_char(p->sb, '\n');
+}
+
+#define CHUNK struct disk_chunk
+#define STRIPE struct disk_stripe
+int fields_chunk(const struct fields *f, const char *prefix, u32 base)
+{
+	static const struct field head[] = {
+		FIELD_NUM(CHUNK, length), FIELD_NUM(CHUNK, owner), FIELD_NUM(CHUNK, stripe_len), FIELD_OF(CHUNK, type, FIELD_FLAGS), FIELD_NUM(CHUNK, io_align),
+		FIELD_NUM(CHUNK, io_width), FIELD_NUM(CHUNK, sector_size), FIELD_NUM(CHUNK, num_stripes), FIELD_NUM(CHUNK, sub_stripes),
+	};
+	static const struct field stripe[] = { FIELD_NUM(STRIPE, devid), FIELD_NUM(STRIPE, offset), FIELD_OF(STRIPE, dev_uuid, FIELD_UUID) };
+	char stripe_prefix[FIELD_PREFIX_MAX];
+	u32 at = base + sizeof(CHUNK), n;
+	int ret = fields_table(f, prefix, base, head, ARRAY_SIZE(head));
+
+	if (ret || f->size < at)
+		return ret;
+	n = le16_get(((const CHUNK *)(f->data + base))->num_stripes);
+	for (u32 i = 0; i < n && f->size - at >= sizeof(STRIPE) && !ret; i++, at += sizeof(STRIPE))
+		ret = fields_table(f, fields_prefix(stripe_prefix, prefix, "stripe", i), at, stripe, ARRAY_SIZE(stripe));
+	return ret;
+}
+
+int chunk_item_fields(const struct item *item, field_fn fn, void *arg)
+{
+	return fields_chunk(&(struct fields){ item->data, item->size, fn, arg }, "", 0);
+}
+
+#define BG struct disk_block_group_item_v2
+int block_group_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field table[] = {
+		FIELD_NUM(BG, used), FIELD_NUM(BG, chunk_objectid), FIELD_OF(BG, flags, FIELD_FLAGS), FIELD_NUM(BG, remap_bytes),
+		FIELD_NUM(BG, identity_remap_count),
+	};
+
+	return fields_item(item, table, ARRAY_SIZE(table), fn, arg);
+}
+
+int raid_stripe_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field table[] = { FIELD_NUM(struct disk_raid_stride, devid), FIELD_NUM(struct disk_raid_stride, physical) };
+	struct fields f = { item->data, item->size, fn, arg };
+	char prefix[FIELD_PREFIX_MAX];
+	int ret = 0;
+
+	for (u32 i = 0; i < item->size / sizeof(struct disk_raid_stride) && !ret; i++)
+		ret = fields_table(&f, fields_prefix(prefix, "", "stripe", i), i * sizeof(struct disk_raid_stride), table, ARRAY_SIZE(table));
+	return ret;
+}
+
+int remap_fields(const struct item *item, field_fn fn, void *arg)
+{
+	return fields_one(&(struct fields){ item->data, item->size, fn, arg }, "", "address", FIELD_UINT, 0, sizeof(le64));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* DIR_ITEM, DIR_INDEX, XATTR_ITEM, DIR_LOG_ITEM, DIR_LOG_INDEX. Spec: on-disk-format 3.6, 3.7, 13.7. */
-#include "kernel-shared/format/rows.h"
+#include "kernel-shared/format/fields.h"
+#include "kernel-shared/format/print.h"
 
 enum { FT_ENCRYPTED = 0x80 }; /* may be set beside the type by a future kernel */
 
@@ -129,4 +130,88 @@ int dir_item_validate(struct validator *v, const struct item *item, const struct
 			return -EUCLEAN;
 	}
 	return 0;
+}
+
+static char *text_file_type(char *o, u8 type)
+{
+	static const char *const names[BTRFS_FT_MAX] = {
+		[BTRFS_FT_REG_FILE] = "FILE", [BTRFS_FT_DIR] = "DIR", [BTRFS_FT_CHRDEV] = "CHRDEV", [BTRFS_FT_BLKDEV] = "BLKDEV", [BTRFS_FT_FIFO] = "FIFO",
+		[BTRFS_FT_SOCK] = "SOCK", [BTRFS_FT_SYMLINK] = "SYMLINK", [BTRFS_FT_XATTR] = "XATTR",
+	};
+
+	return type < BTRFS_FT_MAX && names[type] ? text_str(o, names[type]) : text_field(o, "DIR_ITEM.", type);
+}
+
+static void print_entry(struct print_ctx *p, const struct dir_entry_view *e)
+{
+	char *o = text_open(p->sb, PRINT_KEY_MAX + 200 + 4 * ((size_t)e->name_len + e->data_len));
+
+	if (!o)
+		return;
+	o = text_key(text_lit(o, "\t\tlocation key "), &e->location);
+	o = text_file_type(text_lit(o, " type "), e->item->type);
+	o = text_field(o, "\n\t\ttransid ", e->transid);
+	o = text_field(o, " data_len ", e->data_len);
+	o = text_field(o, " name_len ", e->name_len);
+	o = text_name(p, text_lit(o, "\n\t\tname: "), e->name, e->name_len);
+	if (e->data_len)
+		o = text_name(p, text_lit(o, "\n\t\tdata "), e->data, e->data_len);
+	text_close(p->sb, text_lit(o, "\n"));
+}
+
+void dir_item_print(struct print_ctx *p, const struct item *item)
+{
+	struct dir_entry_view e = { 0 };
+	u32 pos = 0;
+
+	while (dir_item_next(item, &pos, &e))
+		print_entry(p, &e);
+	if (pos >= item->size)
+		return;
+	if (item->size - pos < sizeof(struct disk_dir_item))
+		e = (struct dir_entry_view){ 0 };
+	print_error(p, "invalid length, cur=%u name_len=%u data_len=%u size=%u", pos, e.name_len, e.data_len, item->size);
+}
+
+void dir_log_print(struct print_ctx *p, const struct item *item)
+{
+	const struct disk_dir_log_item *d = print_struct(p, item, struct disk_dir_log_item);
+
+	if (!d)
+		return;
+	sb_lit(p->sb, "\t\tdir log end ");
+	sb_u64(p->sb, le64_get(d->end));
+	sb_char(p->sb, '\n');
+}
+
+#define DIR struct disk_dir_item
+int dir_item_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field table[] = {
+		FIELD_KEYS(DIR, location, "location"), FIELD_NUM(DIR, transid), FIELD_NUM(DIR, data_len), FIELD_NUM(DIR, name_len), FIELD_NUM(DIR, type),
+	};
+	struct fields f = { item->data, item->size, fn, arg };
+	char prefix[FIELD_PREFIX_MAX];
+	u32 pos = 0;
+	int ret;
+
+	for (unsigned i = 0; pos < item->size && item->size - pos >= sizeof(DIR); i++) {
+		const DIR *d = (const void *)(item->data + pos);
+		u16 name_len = le16_get(d->name_len), data_len = le16_get(d->data_len);
+
+		fields_prefix(prefix, "", "", i);
+		if ((ret = fields_table(&f, prefix, pos, table, ARRAY_SIZE(table))) ||
+		    (name_len && (ret = fields_one(&f, prefix, "name", FIELD_NAME, pos + sizeof(DIR), name_len))) ||
+		    (data_len && (ret = fields_one(&f, prefix, "data", FIELD_NAME, pos + sizeof(DIR) + name_len, data_len))))
+			return ret;
+		pos += sizeof(DIR) + name_len + data_len;
+	}
+	return 0;
+}
+
+int dir_log_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field table[] = { FIELD_NUM(struct disk_dir_log_item, end) };
+
+	return fields_item(item, table, ARRAY_SIZE(table), fn, arg);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* EXTENT_ITEM, METADATA_ITEM and their references, inline and keyed. Spec: on-disk-format 3.13, 13.15, 13.16. */
-#include "kernel-shared/format/rows.h"
+#include "kernel-shared/format/fields.h"
+#include "kernel-shared/format/print.h"
 
 /* Bytes of an inline reference with its type byte; 0: not a type of reference. */
 static u32 inline_ref_size(u8 type)
@@ -307,4 +308,175 @@ int keyed_data_ref_validate(struct validator *v, const struct item *item, const 
 		if (check_data_ref(v, item, &r))
 			return -EUCLEAN;
 	return 0;
+}
+
+static const struct text_flag extent_flag_names[] = {
+	{ BTRFS_EXTENT_FLAG_DATA, "DATA" }, { BTRFS_EXTENT_FLAG_TREE_BLOCK, "TREE_BLOCK" }, { BTRFS_BLOCK_FLAG_FULL_BACKREF, "FULL_BACKREF" },
+};
+
+static char *text_data_ref(char *o, const struct extent_ref_view *r)
+{
+	o = text_objectid(text_lit(o, "extent data backref root "), r->root, 0);
+	o = text_field(o, " objectid ", r->objectid);
+	o = text_field(o, " offset ", r->offset);
+	return text_field(o, " count ", r->count);
+}
+
+static char *text_inline_ref(char *o, const struct extent_ref_view *r)
+{
+	o = text_field(o, "\t\t(", r->type);
+	o = text_lit(text_hex(text_lit(o, " 0x"), r->seq), ") ");
+	switch (r->type) {
+	case BTRFS_TREE_BLOCK_REF_KEY:
+		return text_objectid(text_lit(o, "tree block backref root "), r->root, 0);
+	case BTRFS_SHARED_BLOCK_REF_KEY:
+		return text_field(o, "shared block backref parent ", r->parent);
+	case BTRFS_EXTENT_DATA_REF_KEY:
+		return text_data_ref(o, r);
+	case BTRFS_SHARED_DATA_REF_KEY:
+		return text_field(text_field(o, "shared data backref parent ", r->parent), " count ", r->count);
+	default:
+		return text_field(o, "extent owner root ", r->root);
+	}
+}
+
+enum { REF_TEXT_MAX = 240 };
+
+static void print_inline_refs(struct print_ctx *p, const struct item *item, u32 pos)
+{
+	struct extent_ref_view r;
+
+	while (inline_ref_next(item, &pos, &r)) {
+		char *o = text_open(p->sb, REF_TEXT_MAX);
+
+		if (!o)
+			return;
+		text_close(p->sb, text_lit(text_inline_ref(o, &r), "\n"));
+	}
+	if (pos >= item->size)
+		return;
+	if (inline_ref_size(item->data[pos]))
+		print_error(p, "inline reference of type %u at %u exceeds the item of %u bytes", item->data[pos], pos, item->size);
+	else
+		print_error(p, "unknown inline reference type %u at %u", item->data[pos], pos);
+}
+
+void extent_item_print(struct print_ctx *p, const struct item *item)
+{
+	struct extent_view e;
+	u64 left;
+	char *o;
+
+	if (extent_item_parse(p->geo, item, &e)) {
+		print_fits(p, item, sizeof(struct disk_extent_item) + (item->size < sizeof(struct disk_extent_item) ? 0 : sizeof(struct disk_tree_block_info)));
+		return;
+	}
+	o = text_open(p->sb, 256 + PRINT_KEY_MAX);
+	if (!o)
+		return;
+	o = text_field(o, "\t\trefs ", e.refs);
+	o = text_field(o, " gen ", e.generation);
+	o = text_flags(text_lit(o, " flags "), e.flags, extent_flag_names, ARRAY_SIZE(extent_flag_names), "|", &left);
+	if (e.has_tree_info) {
+		o = text_key(text_lit(o, "\n\t\ttree block key "), &e.tree_first);
+		o = text_field(o, " level ", e.level);
+	} else if (item->key.type == BTRFS_METADATA_ITEM_KEY) {
+		o = text_field(o, "\n\t\ttree block skinny level ", item->key.offset);
+	}
+	text_close(p->sb, text_lit(o, "\n"));
+	print_inline_refs(p, item, e.refs_start);
+}
+
+void keyed_ref_print(struct print_ctx *p, const struct item *item)
+{
+	struct extent_ref_view r;
+	u32 pos = 0;
+	char *o;
+
+	if (item->key.type == BTRFS_EXTENT_REF_V0_KEY) {
+		sb_lit(p->sb, "\t\textent ref v0 (deprecated)\n");
+		return;
+	}
+	if (!keyed_ref_next(item, &pos, &r)) {
+		print_fits(p, item, item->key.type == BTRFS_SHARED_DATA_REF_KEY ? sizeof(struct disk_shared_data_ref) : sizeof(struct disk_extent_data_ref));
+		return;
+	}
+	o = text_open(p->sb, REF_TEXT_MAX);
+	if (!o)
+		return;
+	o = text_lit(o, "\t\t");
+	switch (r.type) {
+	case BTRFS_TREE_BLOCK_REF_KEY:
+		o = text_lit(o, "tree block backref");
+		break;
+	case BTRFS_SHARED_BLOCK_REF_KEY:
+		o = text_lit(o, "shared block backref");
+		break;
+	case BTRFS_SHARED_DATA_REF_KEY:
+		o = text_field(o, "shared data backref count ", r.count);
+		break;
+	case BTRFS_EXTENT_DATA_REF_KEY:
+		o = text_data_ref(o, &r);
+		break;
+	case BTRFS_EXTENT_OWNER_REF_KEY:
+		o = text_field(o, "extent owner root ", r.root);
+		break;
+	}
+	text_close(p->sb, text_lit(o, "\n"));
+}
+
+#define DATA_REF struct disk_extent_data_ref
+static const struct field data_ref_table[] = {
+	FIELD_NUM(DATA_REF, root), FIELD_NUM(DATA_REF, objectid), FIELD_NUM(DATA_REF, offset), FIELD_NUM(DATA_REF, count),
+};
+
+static int inline_ref_fields(const struct fields *f, const char *prefix, u32 pos, u8 type)
+{
+	bool shared = type == BTRFS_SHARED_BLOCK_REF_KEY || type == BTRFS_SHARED_DATA_REF_KEY;
+	int ret = fields_one(f, prefix, "type", FIELD_UINT, pos, 1);
+
+	if (ret)
+		return ret;
+	if (type == BTRFS_EXTENT_DATA_REF_KEY)
+		return fields_table(f, prefix, pos + 1, data_ref_table, ARRAY_SIZE(data_ref_table));
+	ret = fields_one(f, prefix, shared ? "parent" : "root", FIELD_UINT, pos + 1, sizeof(le64));
+	if (!ret && type == BTRFS_SHARED_DATA_REF_KEY)
+		ret = fields_one(f, prefix, "count", FIELD_UINT, pos + sizeof(struct disk_extent_inline_ref), sizeof(le32));
+	return ret;
+}
+
+int extent_item_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field head[] = {
+		FIELD_NUM(struct disk_extent_item, refs), FIELD_NUM(struct disk_extent_item, generation), FIELD_OF(struct disk_extent_item, flags, FIELD_FLAGS),
+	};
+	static const struct field info[] = { FIELD_KEYS(struct disk_tree_block_info, key, "first"), FIELD_NUM(struct disk_tree_block_info, level) };
+	struct fields f = { item->data, item->size, fn, arg };
+	const struct disk_extent_item *e = item_struct(item, struct disk_extent_item);
+	char prefix[FIELD_PREFIX_MAX];
+	u32 pos = sizeof(*e), size;
+	int ret = fields_table(&f, "", 0, head, ARRAY_SIZE(head));
+
+	if (!ret && e && item->key.type == BTRFS_EXTENT_ITEM_KEY && (le64_get(e->flags) & BTRFS_EXTENT_FLAG_TREE_BLOCK)) {
+		ret = fields_table(&f, "", pos, info, ARRAY_SIZE(info));
+		pos += sizeof(struct disk_tree_block_info);
+	}
+	for (unsigned i = 0; !ret && pos < item->size && (size = inline_ref_size(item->data[pos])); i++) {
+		ret = inline_ref_fields(&f, fields_prefix(prefix, "", "ref", i), pos, item->data[pos]);
+		pos += size;
+	}
+	return ret;
+}
+
+/* One record to an item, ever since; more are only tolerated. */
+int keyed_data_ref_fields(const struct item *item, field_fn fn, void *arg)
+{
+	return fields_item(item, data_ref_table, ARRAY_SIZE(data_ref_table), fn, arg);
+}
+
+int shared_data_ref_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field table[] = { FIELD_NUM(struct disk_shared_data_ref, count) };
+
+	return fields_item(item, table, ARRAY_SIZE(table), fn, arg);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* EXTENT_DATA. Spec: on-disk-format 3.9, 9, 13.5. */
-#include "kernel-shared/format/rows.h"
+#include "kernel-shared/format/fields.h"
+#include "kernel-shared/format/print.h"
 
 int file_extent_parse(const struct item *item, struct file_extent_view *out)
 {
@@ -108,4 +109,72 @@ int extent_data_validate(struct validator *v, const struct item *item, const str
 	if (item->size != sizeof(*e))
 		return violate(v, item, "extent-size", "invalid item size for reg/prealloc file extent, have %u expect %zu", item->size, sizeof(*e));
 	return check_regular(v, item, e, prev);
+}
+
+static char *text_compression(char *o, u8 type)
+{
+	static const char *const names[BTRFS_COMPRESS_TYPES] = { "none", "zlib", "lzo", "zstd" };
+
+	o = text_lit(text_u64(o, type), " (");
+	o = type < BTRFS_COMPRESS_TYPES ? text_str(o, names[type]) : text_field(o, "UNKNOWN.", type);
+	return text_lit(o, ")\n");
+}
+
+void extent_data_print(struct print_ctx *p, const struct item *item)
+{
+	static const char *const types[] = { "inline", "regular", "prealloc" };
+	struct file_extent_view e;
+	char *o;
+
+	if (file_extent_parse(item, &e)) {
+		print_fits(p, item, sizeof(struct disk_file_extent_item));
+		return;
+	}
+	o = text_open(p->sb, 400);
+	if (!o)
+		return;
+	o = text_field(o, "\t\tgeneration ", e.generation);
+	o = text_field(o, " type ", e.type);
+	o = text_str(text_lit(o, " ("), e.type < ARRAY_SIZE(types) ? types[e.type] : "unknown");
+	o = text_lit(o, ")\n");
+	if (e.type == BTRFS_FILE_EXTENT_INLINE) {
+		o = text_field(o, "\t\tinline extent data size ", e.inline_len);
+		o = text_field(o, " ram_bytes ", e.ram_bytes);
+		o = text_compression(text_lit(o, " compression "), e.compression);
+	} else if (e.type == BTRFS_FILE_EXTENT_PREALLOC) {
+		o = text_field(o, "\t\tprealloc data disk byte ", e.disk_bytenr);
+		o = text_field(o, " nr ", e.disk_num_bytes);
+		o = text_field(o, "\n\t\tprealloc data offset ", e.offset);
+		o = text_lit(text_field(o, " nr ", e.num_bytes), "\n");
+	} else {
+		o = text_field(o, "\t\textent data disk byte ", e.disk_bytenr);
+		o = text_field(o, " nr ", e.disk_num_bytes);
+		o = text_field(o, "\n\t\textent data offset ", e.offset);
+		o = text_field(o, " nr ", e.num_bytes);
+		o = text_field(o, " ram ", e.ram_bytes);
+		o = text_compression(text_lit(o, "\n\t\textent compression "), e.compression);
+	}
+	text_close(p->sb, o);
+}
+
+#define EXT struct disk_file_extent_item
+int extent_data_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field head[] = {
+		FIELD_NUM(EXT, generation), FIELD_NUM(EXT, ram_bytes), FIELD_NUM(EXT, compression), FIELD_NUM(EXT, encryption), FIELD_NUM(EXT, other_encoding),
+		FIELD_NUM(EXT, type),
+	};
+	static const struct field tail[] = {
+		FIELD_NUM(EXT, disk_bytenr), FIELD_NUM(EXT, disk_num_bytes), FIELD_NUM(EXT, offset), FIELD_NUM(EXT, num_bytes),
+	};
+	struct fields f = { item->data, item->size, fn, arg };
+	int ret = fields_table(&f, "", 0, head, ARRAY_SIZE(head));
+
+	if (ret || item->size < BTRFS_FILE_EXTENT_INLINE_DATA_START)
+		return ret;
+	if (item->data[offsetof(EXT, type)] != BTRFS_FILE_EXTENT_INLINE)
+		return fields_table(&f, "", 0, tail, ARRAY_SIZE(tail));
+	if (item->size == BTRFS_FILE_EXTENT_INLINE_DATA_START)
+		return 0;
+	return fields_one(&f, "", "inline", FIELD_BYTES, BTRFS_FILE_EXTENT_INLINE_DATA_START, item->size - BTRFS_FILE_EXTENT_INLINE_DATA_START);
 }

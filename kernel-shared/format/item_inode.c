@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* INODE_ITEM, INODE_REF, INODE_EXTREF, ORPHAN_ITEM. Spec: on-disk-format 3.3 to 3.5, 3.8, 13.8, 13.13. */
 #include <sys/stat.h>
-#include "kernel-shared/format/rows.h"
+#include "kernel-shared/format/fields.h"
+#include "kernel-shared/format/print.h"
 
 int violate_inode_rule(struct validator *v, const struct item *item, const struct item *prev)
 {
@@ -97,4 +98,122 @@ int inode_ref_validate(struct validator *v, const struct item *item, const struc
 	if (item->size - pos < head)
 		return violate(v, item, "inode-ref-overflow", "inode ref overflow, ptr %u end %u inode_ref_size %u", pos, item->size, head);
 	return violate(v, item, "inode-ref-name", "inode ref overflow, ptr %u end %u namelen %u", pos, item->size, ref.name_len);
+}
+
+static const struct text_flag inode_flag_names[] = {
+	{ BTRFS_INODE_NODATASUM, "NODATASUM" }, { BTRFS_INODE_NODATACOW, "NODATACOW" }, { BTRFS_INODE_READONLY, "READONLY" },
+	{ BTRFS_INODE_NOCOMPRESS, "NOCOMPRESS" }, { BTRFS_INODE_PREALLOC, "PREALLOC" }, { BTRFS_INODE_SYNC, "SYNC" },
+	{ BTRFS_INODE_IMMUTABLE, "IMMUTABLE" }, { BTRFS_INODE_APPEND, "APPEND" }, { BTRFS_INODE_NODUMP, "NODUMP" }, { BTRFS_INODE_NOATIME, "NOATIME" },
+	{ BTRFS_INODE_DIRSYNC, "DIRSYNC" }, { BTRFS_INODE_COMPRESS, "COMPRESS" }, { BTRFS_INODE_ROOT_ITEM_INIT, "ROOT_ITEM_INIT" },
+};
+
+static char *text_inode_flags(char *o, u64 flags)
+{
+	u64 left;
+
+	if (likely(!flags))
+		return text_lit(o, "none");
+	o = text_flags(o, flags, inode_flag_names, ARRAY_SIZE(inode_flag_names), "|", &left);
+	if (!left)
+		return o;
+	if (left != flags)
+		o = text_lit(o, "|");
+	return text_hex(text_lit(o, "UNKNOWN: 0x"), left);
+}
+
+void inode_item_print(struct print_ctx *p, const struct item *item)
+{
+	const struct disk_inode_item *i = print_struct(p, item, struct disk_inode_item);
+	char *o = i ? text_open(p->sb, 800 + 4 * PRINT_TIMESPEC_MAX) : NULL;
+
+	if (!o)
+		return;
+	o = text_le64(o, "\t\tgeneration ", i->generation);
+	o = text_le64(o, " transid ", i->transid);
+	o = text_le64(o, " size ", i->size);
+	o = text_le64(o, " nbytes ", i->nbytes);
+	o = text_le64(o, "\n\t\tblock group ", i->block_group);
+	o = text_oct(text_lit(o, " mode "), le32_get(i->mode));
+	o = text_le32(o, " links ", i->nlink);
+	o = text_le32(o, " uid ", i->uid);
+	o = text_le32(o, " gid ", i->gid);
+	o = text_le64(o, " rdev ", i->rdev);
+	o = text_le64(o, "\n\t\tsequence ", i->sequence);
+	o = text_hex(text_lit(o, " flags 0x"), le64_get(i->flags));
+	o = text_inode_flags(text_lit(o, "("), le64_get(i->flags));
+	o = text_time(p, text_lit(o, ")\n\t\tatime "), &i->atime);
+	o = text_time(p, text_lit(o, "\n\t\tctime "), &i->ctime);
+	o = text_time(p, text_lit(o, "\n\t\tmtime "), &i->mtime);
+	o = text_time(p, text_lit(o, "\n\t\totime "), &i->otime);
+	text_close(p->sb, text_lit(o, "\n"));
+}
+
+void inode_ref_print(struct print_ctx *p, const struct item *item)
+{
+	struct inode_ref_view ref;
+	u32 pos = 0;
+
+	while (inode_ref_next(item, &pos, &ref)) {
+		char *o = text_open(p->sb, 128 + 4 * (size_t)ref.name_len);
+
+		if (!o)
+			return;
+		o = text_field(o, "\t\tindex ", ref.index);
+		if (item->key.type == BTRFS_INODE_EXTREF_KEY)
+			o = text_field(o, " parent ", ref.parent);
+		o = text_field(o, " namelen ", ref.name_len);
+		o = text_name(p, text_lit(o, " name: "), ref.name, ref.name_len);
+		text_close(p->sb, text_lit(o, "\n"));
+	}
+	if (pos < item->size)
+		print_error(p, "invalid length, cur=%u size=%u", pos, item->size);
+}
+
+void orphan_print(struct print_ctx *p, const struct item *item)
+{
+	sb_lit(p->sb, "\t\torphan item\n");
+}
+
+#define INODE struct disk_inode_item
+int fields_inode(const struct fields *f, const char *prefix, u32 base)
+{
+	static const struct field table[] = {
+		FIELD_NUM(INODE, generation), FIELD_NUM(INODE, transid), FIELD_NUM(INODE, size), FIELD_NUM(INODE, nbytes), FIELD_NUM(INODE, block_group),
+		FIELD_NUM(INODE, nlink), FIELD_NUM(INODE, uid), FIELD_NUM(INODE, gid), FIELD_OF(INODE, mode, FIELD_MODE), FIELD_NUM(INODE, rdev),
+		FIELD_OF(INODE, flags, FIELD_FLAGS), FIELD_NUM(INODE, sequence), FIELD_OF(INODE, reserved, FIELD_BYTES), FIELD_TIME(INODE, atime),
+		FIELD_TIME(INODE, ctime), FIELD_TIME(INODE, mtime), FIELD_TIME(INODE, otime),
+	};
+
+	return fields_table(f, prefix, base, table, ARRAY_SIZE(table));
+}
+
+int inode_item_fields(const struct item *item, field_fn fn, void *arg)
+{
+	return fields_inode(&(struct fields){ item->data, item->size, fn, arg }, "", 0);
+}
+
+#define REF struct disk_inode_ref
+#define EXTREF struct disk_inode_extref
+int inode_ref_fields(const struct item *item, field_fn fn, void *arg)
+{
+	static const struct field ref_table[] = { FIELD_NUM(REF, index), FIELD_NUM(REF, name_len) };
+	static const struct field extref_table[] = {
+		FIELD_AS(EXTREF, parent_objectid, "parent", FIELD_UINT), FIELD_NUM(EXTREF, index), FIELD_NUM(EXTREF, name_len),
+	};
+	bool ext = item->key.type == BTRFS_INODE_EXTREF_KEY;
+	struct fields f = { item->data, item->size, fn, arg };
+	char prefix[FIELD_PREFIX_MAX];
+	u32 head = ref_head(item), pos = 0;
+	int ret;
+
+	for (unsigned i = 0; pos < item->size && item->size - pos >= head; i++) {
+		u16 len = get_le16(item->data + pos + head - 2);
+
+		fields_prefix(prefix, "", "", i);
+		if ((ret = fields_table(&f, prefix, pos, ext ? extref_table : ref_table, ext ? ARRAY_SIZE(extref_table) : ARRAY_SIZE(ref_table))) ||
+		    (len && (ret = fields_one(&f, prefix, "name", FIELD_NAME, pos + head, len))))
+			return ret;
+		pos += head + len;
+	}
+	return 0;
 }

@@ -11,8 +11,8 @@ enum {
 static const struct item_type rows[ROWS] = {
 #define NONE NULL
 #define VALIDATE(f) f##_validate
-#define PRINT(f) NULL
-#define FIELDS(f) NULL
+#define PRINT(f) f##_print
+#define FIELDS(f) f##_fields
 #define ITEM(key, name, min, max, validate, print, fields) [ROW_##key] = { BTRFS_##key, name, min, max, validate, print, fields },
 #include "kernel-shared/format/items.def"
 #undef ITEM

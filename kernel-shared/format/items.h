@@ -7,9 +7,8 @@
 #include "common/strbuf.h"
 #include "kernel-shared/format/validate.h"
 
-/* How one field reads. */
-enum field_kind { FIELD_U8, FIELD_U16, FIELD_U32, FIELD_U64, FIELD_S64, FIELD_HEX, FIELD_FLAGS, FIELD_KEY, FIELD_UUID, FIELD_BYTES,
-	FIELD_NAME, FIELD_TIME_SEC, FIELD_MODE };
+/* How one field reads. The size says how wide. */
+enum field_kind { FIELD_UINT, FIELD_SINT, FIELD_HEX, FIELD_FLAGS, FIELD_MODE, FIELD_UUID, FIELD_BYTES, FIELD_NAME };
 struct field {
 	const char *name;     /* "size", "atime.sec"; repeated parts are prefixed: "0.name", "stripe1.devid", "ref0.root" */
 	enum field_kind kind;
@@ -18,13 +17,17 @@ struct field {
 /* Called for each field in ascending offset order; the field is valid during the call. Non-zero stops. */
 typedef int (*field_fn)(void *arg, const struct field *field, const u8 *value);
 
+/* What printing needs and remembers. One thread at a time. */
 struct print_ctx {
 	struct strbuf *sb;
 	const struct geometry *geo;
+	struct strbuf *errors;  /* lines for standard error ("ERROR: ..."), in the order met; NULL: they go among the text */
 	bool hide_names, csum_headers, csum_items;
-	/* localtime of whole hours, so that bulk text costs no tz lookups */
-	s64 tz_hour[64];
-	s32 tz_offset[64];
+	/* Offsets of local time, for quarters of an hour: bulk text costs no tz lookups. And the last day as text. */
+	struct { s64 quarter; s32 offset; bool valid; } tz[64];
+	s64 day;
+	u8 day_len;
+	char day_text[23];
 };
 void print_ctx_init(struct print_ctx *p, struct strbuf *sb, const struct geometry *geo);
 
@@ -45,11 +48,14 @@ const struct item_type *item_type(u8 type);
 /* All rows in type order, for iterating; *n receives their number. */
 const struct item_type *item_type_all(unsigned *n);
 
-int header_fields(field_fn fn, void *arg);  /* of a tree block header */
-int key_ptr_fields(unsigned slot, field_fn fn, void *arg); /* "ptr3.key.objectid" ...; offsets from the block start */
-int item_header_fields(unsigned slot, field_fn fn, void *arg); /* "item3.offset" ... */
-int super_fields(const struct disk_super *sb, field_fn fn, void *arg); /* including system array and backup roots */
-/* A field's value as text, and text as a value (for `field set`); -EINVAL if it does not parse or fit. */
+/* Of a tree block's header. */
+int header_fields(const void *block, field_fn fn, void *arg);
+/* Those of one slot: "ptr3.key.objectid", "ptr3.blockptr", "item3.data_offset"...; offsets and values from the block's start. */
+int key_ptr_fields(const void *block, unsigned slot, field_fn fn, void *arg);
+int item_header_fields(const void *block, unsigned slot, field_fn fn, void *arg);
+int super_fields(const struct disk_super *sb, field_fn fn, void *arg); /* including system array ("sys0.length") and backup roots */
+/* A field's value as text (numbers decimal, flags 0x..., modes octal with a leading 0, names escaped, bytes as hex digits), and text as a value
+ * (for `field set`; numbers also with 0x, or negative): -EINVAL, -ERANGE if it does not parse or fit. */
 void field_format(const struct field *f, const u8 *value, struct strbuf *out);
 int field_parse(const struct field *f, const char *text, u8 *value, struct err *err);
 
@@ -62,8 +68,9 @@ void print_block_header(struct print_ctx *p, const void *block);
 void print_super(struct print_ctx *p, const struct disk_super *sb, const char *device, u64 bytenr, bool full); /* cli 15.4, without the trailing empty line */
 const char *root_name(u64 objectid);                                   /* "fs", "extent", "file" ...: the NAME of cli 15.5 */
 void print_time(struct print_ctx *p, const struct disk_timespec *ts);  /* "SEC.NSEC (YYYY-MM-DD HH:MM:SS)" */
-/* Local wall time, cached per hour in p. out holds at least 20 bytes: "YYYY-MM-DD HH:MM:SS". */
-void print_local_time(struct print_ctx *p, s64 sec, char *out);
+/* Local wall time "YYYY-MM-DD HH:MM:SS" with a NUL behind; its length. */
+enum { PRINT_TIME_MAX = 40 };
+unsigned print_local_time(struct print_ctx *p, s64 sec, char out[PRINT_TIME_MAX]);
 /* "DATA|RAID1", "METADATA|single". */
 void print_bg_flags(struct strbuf *sb, u64 flags);
 
