@@ -11,6 +11,10 @@
 
 struct block_source {
 	u64 transid;
+	u64 births;           /* blocks given out so far: node->birth of the newest */
+	u64 epoch;            /* grows with each savepoint */
+	/* Commit-time trees are neither merged nor shrunk while the commit loops (emptied leaves are still removed). */
+	bool no_merge;
 	/* A fresh dirty node: zeroed, header filled in (bytenr, generation, owner = t->id, fsid, chunk uuid, WRITTEN flag, revision 1, level). Held. -ENOSPC. */
 	int (*alloc)(struct block_source *bs, struct tree *t, u8 level, u64 hint, struct node **out, struct err *err);
 	/* fresh holds a copy of old (which may be shared with other trees) and takes its place in t: references move as spec 6.3 says, t's own reference on old
@@ -25,9 +29,6 @@ struct block_source {
 	int (*touch)(struct block_source *bs, struct node *node, struct err *err);
 	/* The root block of t is about to change to another (t's fields still hold the old one). */
 	int (*root_changed)(struct block_source *bs, struct tree *t, struct err *err);
-	u64 epoch;
-	/* Commit-time trees are neither merged nor shrunk while the commit loops (emptied leaves are still removed). */
-	bool no_merge;
 };
 
 /* Makes the way to key writable (copying what is not) with room for an item of `room` bytes of data more (room < 0: a deletion follows, keep the
@@ -44,7 +45,7 @@ int tree_insert_batch(struct tree *t, const struct new_item *items, size_t n, st
 /* Deletes the item with this key. -ENOENT. */
 int tree_delete(struct tree *t, const struct key *key, struct err *err);
 /* Deletes nr items from the path's slot on (path from tree_search_cow with room < 0, all in that leaf). The path then points at what followed, which may
- * be beyond the leaf's end; it is released when the leaf went away (p->nodes[0] == NULL). */
+ * be beyond the leaf's end; it is emptied when the leaf went away (p->nodes[0] == NULL). */
 int tree_delete_at(struct tree *t, struct path *p, int nr, struct err *err);
 /* Deletes every item of [lo, hi]. *count (may be NULL): how many. */
 int tree_delete_range(struct tree *t, const struct key *lo, const struct key *hi, u64 *count, struct err *err);
@@ -59,7 +60,8 @@ int tree_truncate_at(struct tree *t, struct path *p, u32 size, bool front, struc
 int tree_set_key_at(struct tree *t, struct path *p, const struct key *key, struct err *err);
 /* Gives a fresh, empty root leaf to a new tree (t->id set): for new subvolumes and internal trees. */
 int tree_new_root(struct tree *t, struct err *err);
-/* Copies the root block of src into dst (a snapshot, spec 4.7 step 4); dst->id is set, the source is told through snapshot_root. */
+/* Gives dst (dst->id set) a copy of the root block of src: a snapshot, spec 4.7 steps 3 and 4. src->last_snapshot must have been set. The caller adds the new
+ * root block's references to its children (ref_children). */
 int tree_snapshot_root(struct tree *src, struct tree *dst, struct err *err);
 
 #endif

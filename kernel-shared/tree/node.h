@@ -37,6 +37,8 @@ struct node {
 	bool hot;             /* the cache's: used since the clock passed */
 	struct node *hash_next, *clock_prev, *clock_next; /* the cache's */
 	struct findings findings; /* of the reference it was first read by */
+	u64 birth;            /* dirty: when it was made, counted by its block source */
+	u64 touch_epoch;      /* dirty: the savepoint for which its image is kept */
 	void *txn_private;    /* the transaction's */
 };
 

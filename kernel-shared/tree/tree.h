@@ -15,6 +15,8 @@ struct tree {
 	bool any_owner;       /* log and relocation trees */
 	bool shareable;       /* reference-counted: subvolumes, relocation trees */
 	u64 last_snapshot;
+	u64 seq_leaf; int seq_slot; /* the last insertion: runs of insertions in order split leaves in another way */
+	u64 snap_birth;       /* dirty nodes born until then may be shared with a snapshot taken in this transaction */
 	struct node *node;    /* the root block once read or changed; held */
 	struct block_source *source; /* where copy-on-write takes blocks from; NULL: reading only */
 	void *owner;          /* the upper room's struct */
