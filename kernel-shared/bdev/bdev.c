@@ -111,6 +111,11 @@ int bdev_pass_read(struct bdev *b, u64 off, void *buf, size_t len, struct err *e
 	return bdev_read(b->lower, off, buf, len, err);
 }
 
+int bdev_pass_readv(struct bdev *b, u64 off, const struct iovec *iov, unsigned n, struct err *err)
+{
+	return bdev_readv(b->lower, off, iov, n, err);
+}
+
 int bdev_pass_flush(struct bdev *b, struct err *err)
 {
 	return bdev_flush(b->lower, err);

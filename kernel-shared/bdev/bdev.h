@@ -92,7 +92,8 @@ int record_log_mark(struct record_log *log, u64 id); /* a place between operatio
 size_t record_log_count(const struct record_log *log);
 const struct record_event *record_log_get(const struct record_log *log, size_t i);
 int bdev_record_new(struct bdev *lower, struct record_log *log, unsigned device, struct bdev **out);
-/* Fails the nth write or flush or read from now on (counted over all bdevs sharing the plan), once or for good. Takes lower. */
+/* Lets `after` operations of the kinds in `what` pass (counted over all bdevs sharing the plan), then fails the next one, or all from
+ * there on. count: how many came; a plan that never fails (after ~0) so counts them. Takes lower. */
 struct fault_plan { enum { FAULT_WRITE = 1, FAULT_FLUSH = 2, FAULT_READ = 4 } what; u64 after; bool once; u64 count; };
 int bdev_fault_new(struct bdev *lower, struct fault_plan *plan, struct bdev **out);
 

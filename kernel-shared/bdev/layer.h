@@ -17,6 +17,7 @@ static inline void bdev_init_layer(struct bdev *b, const struct bdev_ops *ops, s
 
 /* The plain hand-through, for layers that add nothing to an operation. */
 int bdev_pass_read(struct bdev *b, u64 off, void *buf, size_t len, struct err *err);
+int bdev_pass_readv(struct bdev *b, u64 off, const struct iovec *iov, unsigned n, struct err *err);
 int bdev_pass_flush(struct bdev *b, struct err *err);
 int bdev_pass_next_data(struct bdev *b, u64 off, u64 *start, u64 *len);
 
