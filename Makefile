@@ -52,8 +52,9 @@ all: btrbox links
 # The program at the top and the links beside it are those of the last build.
 btrbox: $(BUILD)/btrbox
 	@ln -sf $(BUILD)/btrbox $@
-links: $(BUILD)/btrbox
-	@rm -rf $@ && mkdir $@ && for n in $$($(BUILD)/btrbox --list); do ln -s ../btrbox $@/$$n; done
+links: $(BUILD)/links.stamp
+$(BUILD)/links.stamp: $(BUILD)/btrbox
+	@rm -rf links && mkdir links && for n in $$($(BUILD)/btrbox --list); do ln -s ../btrbox links/$$n; done && touch $@
 $(BUILD)/btrbox: $(OBJS) $(BUILD)/flags
 	$(CC) $(CFLAGS_ALL) $(LINK_STATIC) $(LDFLAGS) -o $@ $(OBJS) $(LDLIBS_ALL)
 $(BUILD)/libbtrbox.a: $(LIBOBJS) $(BUILD)/flags
@@ -127,7 +128,7 @@ install: all
 	./btrbox --completion zsh >$(share)/zsh/site-functions/_btrfs
 	./btrbox --completion fish >$(share)/fish/vendor_completions.d/btrfs.fish
 	for n in btrbox $$(./btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs.fish $(share)/fish/vendor_completions.d/$$n.fish; done
-	for n in $$(./btrbox --man list); do ./btrbox --man $$n Documentation/man/$$n.md >$(share)/man/man8/$$n.8 || exit 1; done
+	for n in $$(./btrbox --man list); do f=Documentation/man/$$n.md; [ -f $$f ] || f=; ./btrbox --man $$n $$f >$(share)/man/man8/$$n.8 || exit 1; done
 
 help:
 	@sed -n 's/^\#\# //p' Makefile
