@@ -42,6 +42,13 @@ static int refuse_mounted(const struct fs *fs, struct err *err)
 	return 0;
 }
 
+static void tell_missing(const struct fs *fs)
+{
+	for (size_t i = 0; i < fs->vol->devices.len; i++)
+		if (!fs->vol->devices.v[i]->bdev && !fs->vol->source)
+			env_msg(fs->env, MSG_NOTE, "warning, device %llu is missing", fs->vol->devices.v[i]->devid);
+}
+
 static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *err)
 {
 	int ret = fs->flags & FS_OPEN_REFUSE_MOUNTED ? refuse_mounted(fs, err) : 0;
@@ -57,6 +64,8 @@ static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *
 	fs->store.on_bad_copy = fs->flags & FS_OPEN_QUIET ? NULL : reader_message;
 	fs->store.arg = fs;
 	ret = open_chunk_tree(fs, args, err);
+	if (!(fs->flags & FS_OPEN_QUIET))
+		tell_missing(fs);
 	if (ret || fs->flags & FS_OPEN_CHUNK_ONLY)
 		return ret;
 	if (!(fs->flags & FS_OPEN_PARTIAL))
