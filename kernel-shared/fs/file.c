@@ -141,8 +141,8 @@ static int compressed_read(struct fs *fs, const struct file_extent_view *x, u64 
 	bool direct;
 	int ret;
 
-	if (add_overflows(off, is_inline ? 0 : x->offset, &off))
-		return err_set(err, -EUCLEAN, "compressed extent with offset %llu", x->offset);
+	if (!is_inline)
+		off += x->offset;
 	ret = packed_read(fs, x, &packed, &packed_len, demand, err);
 	if (ret)
 		return ret;
@@ -155,7 +155,7 @@ static int compressed_read(struct fs *fs, const struct file_extent_view *x, u64 
 	if (ret)
 		return is_inline ? ret : err_wrap(err, ret, "cannot decompress the extent at logical %llu", x->disk_bytenr);
 	have = off < x->ram_bytes ? min_t(u64, len, x->ram_bytes - off) : 0;
-	if (!direct)
+	if (!direct && have)
 		memcpy(buf, plain + off, have);
 	memset(buf + have, 0, len - have);
 	return 0;
@@ -171,17 +171,32 @@ static int inline_read(const struct file_extent_view *x, u64 off, u8 *buf, u64 l
 	return 0;
 }
 
+/* What an extent shows must be within what it holds; so nobody reads exabytes of nothing, and sums of offsets do not overflow. */
+static int extent_check(const struct file_extent_view *x, struct err *err)
+{
+	u64 held = x->compression ? x->ram_bytes : x->disk_num_bytes;
+
+	if (x->encryption || x->other_encoding)
+		return err_set(err, -EOPNOTSUPP, "extent with encryption %u, encoding %u", x->encryption, x->other_encoding);
+	if (x->type != BTRFS_FILE_EXTENT_INLINE && (x->offset > held || x->num_bytes > held - x->offset))
+		return err_set(err, -EUCLEAN, "extent at logical %llu shows %llu bytes from %llu on, but holds %llu", x->disk_bytenr, x->num_bytes, x->offset, held);
+	return 0;
+}
+
 /* len bytes of the extent's part in the file, from byte off of that part on. */
 static int extent_read(struct fs *fs, const struct file_extent_view *x, u64 off, u8 *buf, u64 len, enum csum_demand demand, struct err *err)
 {
+	int ret;
+
 	if (!len)
 		return 0;
-	if (x->encryption || x->other_encoding)
-		return err_set(err, -EOPNOTSUPP, "extent with encryption %u, encoding %u", x->encryption, x->other_encoding);
 	if (x->type == BTRFS_FILE_EXTENT_PREALLOC) {
 		memset(buf, 0, len);
 		return 0;
 	}
+	ret = extent_check(x, err);
+	if (ret)
+		return ret;
 	if (x->compression)
 		return compressed_read(fs, x, off, buf, len, demand, err);
 	if (x->type == BTRFS_FILE_EXTENT_INLINE)

@@ -144,5 +144,7 @@ int fs_hash(struct fs *fs, struct loc top, enum hash_times times, char out[TREEH
 		.fs = fs, .top = top,
 	};
 
+	if (!top.root)
+		return err_set(err, -EIO, "the tree of the top-level subvolume could not be read");
 	return treehash(fs->env, &s.base, times, out, err);
 }

@@ -51,7 +51,7 @@ int dirent_follow(struct root *root, u64 dir, const struct dirent *d, struct loc
  * subvolumes. Absolute paths and targets, and "..", end at the top-level subvolume's root. follow: also a symlink in last place.
  * -ENOENT, -ENOTDIR, -ELOOP (41 symlinks), -ENAMETOOLONG (a component). */
 int fs_resolve(struct fs *fs, struct loc start, const char *path, bool follow, struct loc *out, struct err *err);
-struct loc fs_top(struct fs *fs);  /* the top-level subvolume's root directory; needs fs->fs_tree */
+struct loc fs_top(struct fs *fs);  /* the top-level subvolume's root directory; root is NULL if a partial open could not read its tree */
 /* The same within a smaller world: top is the directory that "/" means and ".." never leaves (mount -o subvol=). */
 int fs_resolve_under(struct loc top, struct loc start, const char *path, bool follow, struct loc *out, struct err *err);
 /* The directory above, across subvolumes; the top-level root's is itself. -ENOENT: it hangs nowhere. */

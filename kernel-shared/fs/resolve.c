@@ -316,6 +316,8 @@ int fs_resolve_under(struct loc top, struct loc start, const char *path, bool fo
 	struct walk w = { .top = top, .at = path[0] == '/' ? top : start, .follow = follow };
 	int ret;
 
+	if (!w.at.root || !top.root)
+		return err_set(err, -EIO, "the tree of the top-level subvolume could not be read");
 	w.above = w.at;
 	w.pos = w.text = mem_strdup(path);
 	if (!w.text)

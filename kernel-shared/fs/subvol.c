@@ -6,6 +6,12 @@
 
 #include <stdlib.h>
 
+/* A partial open may have none. */
+static int need_root_tree(const struct fs *fs, struct err *err)
+{
+	return fs->root_tree ? 0 : err_set(err, -EIO, "the root tree could not be read");
+}
+
 static void take_root_item(struct subvol_info *s, const struct item *item)
 {
 	s->id = item->key.objectid;
@@ -53,20 +59,29 @@ static int list_item(struct subvol_list *out, const struct item *item, struct er
 	return 0;
 }
 
-int subvol_list(struct fs *fs, struct subvol_list *out, struct err *err)
+static int list_all(struct fs *fs, struct subvol_list *out, struct err *err)
 {
 	struct tree_iter it CLEANUP(tree_iter_fini) =
 		tree_range(&fs->root_tree->tree, KEY(BTRFS_FS_TREE_OBJECTID, 0, 0), KEY((1ULL << 48) - 1, 255, -1ULL));
 	struct item item;
 	int ret;
 
-	*out = (struct subvol_list)VEC_INIT;
 	while (!(ret = tree_next(&it, &item, err))) {
 		ret = list_item(out, &item, err);
 		if (ret)
-			break;
+			return ret;
 	}
-	if (ret == -ENOENT)
+	return ret == -ENOENT ? 0 : ret;
+}
+
+int subvol_list(struct fs *fs, struct subvol_list *out, struct err *err)
+{
+	int ret = need_root_tree(fs, err);
+
+	*out = (struct subvol_list)VEC_INIT;
+	if (!ret)
+		ret = list_all(fs, out, err);
+	if (!ret)
 		return 0;
 	subvol_list_fini(out);
 	return err_wrap(err, ret, "cannot list the subvolumes");
@@ -89,8 +104,10 @@ int subvol_link(struct fs *fs, u64 id, struct path *p, u64 *parent, struct root_
 {
 	struct key from = KEY(id, BTRFS_ROOT_BACKREF_KEY, 0);
 	struct item item;
-	int ret = tree_lookup_ge(&fs->root_tree->tree, &from, p, &item, err);
+	int ret = need_root_tree(fs, err);
 
+	if (!ret)
+		ret = tree_lookup_ge(&fs->root_tree->tree, &from, p, &item, err);
 	if (ret && ret != -ENOENT)
 		return ret;
 	if (ret || item.key.objectid != id || item.key.type != BTRFS_ROOT_BACKREF_KEY)
@@ -111,6 +128,9 @@ int subvol_info_get(struct fs *fs, u64 id, struct subvol_info *out, struct err *
 	*out = (struct subvol_info){ 0 };
 	if (!is_fstree(id))
 		return err_set(err, -ENOENT, "%llu is no subvolume id", id);
+	ret = need_root_tree(fs, err);
+	if (ret)
+		return ret;
 	ret = tree_lookup_le(&fs->root_tree->tree, &last, &p, &item, err);
 	if (ret == -ENOENT || (!ret && (item.key.objectid != id || item.key.type != BTRFS_ROOT_ITEM_KEY)))
 		return err_set(err, -ENOENT, "there is no subvolume %llu", id);
