@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which CRC-32C runs here, and the arithmetic that needs no data. */
 #include "crypto/crc32c.h"
+#include "crypto/cpu.h"
 
 #include <stdatomic.h>
 
@@ -11,6 +12,14 @@ static bool always(void)
 
 /* Fastest first. */
 const struct crc32c_impl crc32c_impls[] = {
+#ifdef __x86_64__
+	{ "vpclmul-avx512", cpu_has_vpclmul_avx512, crc32c_vpclmul_avx512 },
+	{ "vpclmul-avx2", cpu_has_vpclmul_avx2, crc32c_vpclmul_avx2 },
+	{ "pclmul", cpu_has_pclmul, crc32c_pclmul },
+#endif
+#if defined(__x86_64__) || (defined(__aarch64__) && defined(__linux__))
+	{ "instruction", cpu_has_crc32, crc32c_instruction },
+#endif
 	{ "table", always, crc32c_table },
 	{ NULL, NULL, NULL },
 };
