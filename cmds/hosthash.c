@@ -122,14 +122,20 @@ static int host_look(struct treehash_source *s, struct treehash_node *n, const s
 	return 0;
 }
 
-static void host_forget(struct treehash_source *s, struct treehash_node *n)
+static void host_close(struct treehash_source *s, struct treehash_node *n)
 {
 	struct host_node *node = host_node(n);
 
 	if (node->fd >= 0)
 		close(node->fd);
-	dirfd_put(&node->self);
+	node->fd = -1;
 	dirfd_put(&node->in);
+}
+
+static void host_forget(struct treehash_source *s, struct treehash_node *n)
+{
+	host_close(s, n);
+	dirfd_put(&host_node(n)->self);
 }
 
 static int read_names(DIR *dir, struct treehash_names *out, struct err *err)
@@ -307,7 +313,7 @@ static int host_read(struct treehash_source *s, struct treehash_node *n, u64 off
 
 static const struct treehash_source host_ops = {
 	.node_size = sizeof(struct host_node), .look = host_look, .forget = host_forget, .list = host_list, .park = host_park,
-	.unpark = host_unpark, .open = host_open, .xattrs = host_xattrs, .target = host_target, .data = host_data, .read = host_read,
+	.unpark = host_unpark, .open = host_open, .close = host_close, .xattrs = host_xattrs, .target = host_target, .data = host_data, .read = host_read,
 };
 
 /* The top as a name in an open directory, like everything below it. real: an absolute path, cut here. */

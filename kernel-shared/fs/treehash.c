@@ -20,6 +20,7 @@ enum {
 	PART = 8 << 20,
 	BATCH_ENTRIES = 64,
 	BATCH_BYTES = 4 << 20,
+	DIRS_IN_FLIGHT = 256,  /* a source may hold something scarce for each */
 };
 
 /* What was met in one subvolume. */
@@ -36,6 +37,7 @@ struct job {
 	unsigned n;
 	struct treehash_node *nodes[BATCH_ENTRIES]; /* NULL: the end of a directory */
 	u64 bytes;             /* of file contents in a batch */
+	unsigned dirs;         /* how often the directory changes in a batch */
 	u64 lo, hi;            /* of nodes[0], for a part */
 	bool last;
 	struct strbuf out;     /* listing, or segment records */
@@ -50,6 +52,7 @@ struct walk {
 	struct sha256 *sha;
 	XXH3_state_t *content; /* of the file whose parts come back */
 	struct ordq *queue;
+	unsigned window;       /* jobs in the queue */
 	struct job *batch;     /* being filled, or NULL */
 	u8 **bufs;             /* READ_STEP bytes for each worker */
 	u64 entries;
@@ -58,6 +61,12 @@ struct walk {
 	VEC(struct frame) frames;
 	struct err *err;
 };
+
+/* Is it read in parts? */
+static bool is_large(const struct treehash_stat *st)
+{
+	return S_ISREG(st->mode) && st->size > PART;
+}
 
 /* ---- Nodes ---- */
 
@@ -88,22 +97,26 @@ static void node_release(struct walk *w, struct treehash_node *n)
 	}
 }
 
-/* "/a/b: " before what is said. */
+/* "/a/b: " before what is said; of a long path the end, so that it does not push out the reason. */
 static int at_node(const struct treehash_node *n, int ret, struct err *err)
 {
-	struct strbuf path CLEANUP(sb_fini) = STRBUF_INIT;
-	struct strbuf up CLEANUP(sb_fini) = STRBUF_INIT;
+	enum { SHOWN = 512 };
+	char path[SHOWN + 1];
+	size_t at = SHOWN;
 
 	if (!n->parent)
 		return ret;
-	for (; n->parent; n = n->parent) {
-		for (u16 i = n->name_len; i; i--)
-			sb_char(&up, n->name[i - 1]);
-		sb_char(&up, '/');
+	path[at] = '\0';
+	for (; n->parent && at > n->name_len + 4u; n = n->parent) {
+		at -= n->name_len;
+		memcpy(path + at, n->name, n->name_len);
+		path[--at] = '/';
 	}
-	for (size_t i = up.len; i; i--)
-		sb_char(&path, up.v[i - 1]);
-	return err_wrap(err, ret, "%s", sb_str(&path));
+	if (n->parent) {
+		at -= 3;
+		memcpy(path + at, "...", 3);
+	}
+	return err_wrap(err, ret, "%s", path + at);
 }
 
 int treehash_add_name(struct treehash_names *names, const void *name, size_t len, u64 id, u8 tag)
@@ -286,7 +299,7 @@ static int put_content(struct walk *w, struct treehash_node *n, u8 *buf, struct 
 	int ret;
 
 	put64(sb, n->st.size);
-	if (n->st.size > PART)
+	if (is_large(&n->st))
 		return 0; /* its parts follow */
 	ret = put_segments(w, n, 0, n->st.size, buf, &records, err);
 	put_canonical(sb, XXH3_128bits(records.v, records.len));
@@ -308,7 +321,7 @@ static int put_entry(struct walk *w, struct treehash_node *n, u8 *buf, struct st
 		return 0;
 	}
 	/* A large file was opened by the walk. */
-	ret = st->placeholder || (kind == 'f' && st->size > PART) ? 0 : w->src->open(w->src, n, err);
+	ret = st->placeholder || is_large(st) ? 0 : w->src->open(w->src, n, err);
 	if (ret)
 		return ret;
 	put32(sb, st->placeholder ? 0755 : st->mode & 07777);
@@ -352,6 +365,8 @@ static void job_work(void *p, void *arg, unsigned worker)
 			sb_char(&job->out, '\0');
 		else
 			job->ret = put_entry(w, job->nodes[i], buf, &job->out, &job->err);
+		if (job->nodes[i] && !is_large(&job->nodes[i]->st) && w->src->close)
+			w->src->close(w->src, job->nodes[i]);
 		if (job->ret)
 			at_node(job->nodes[i], job->ret, &job->err);
 		node_release(w, job->nodes[i]);
@@ -410,10 +425,12 @@ static int add_to_batch(struct walk *w, struct treehash_node *n)
 		node_release(w, n);
 		return err_nomem(w->err);
 	}
+	if (!w->batch->n || !n || !w->batch->nodes[w->batch->n - 1] || n->parent != w->batch->nodes[w->batch->n - 1]->parent)
+		w->batch->dirs++;
 	w->batch->nodes[w->batch->n++] = n;
 	if (n && S_ISREG(n->st.mode))
 		w->batch->bytes += n->st.size;
-	return w->batch->n == BATCH_ENTRIES || w->batch->bytes >= BATCH_BYTES ? flush_batch(w) : 0;
+	return w->batch->n == BATCH_ENTRIES || w->batch->bytes >= BATCH_BYTES || w->batch->dirs * w->window >= DIRS_IN_FLIGHT ? flush_batch(w) : 0;
 }
 
 static int push_part(struct walk *w, struct treehash_node *n, u64 lo, u64 hi, bool last)
@@ -518,7 +535,7 @@ static int visit(struct walk *w, struct treehash_node *n)
 
 	if (!ret && !kind_of(n->st.mode))
 		ret = err_set(w->err, -EUCLEAN, "file of unknown type, mode %o", n->st.mode);
-	large = !ret && S_ISREG(n->st.mode) && n->st.size > PART && !n->is_link;
+	large = !ret && is_large(&n->st) && !n->is_link;
 	if (large)
 		ret = w->src->open(w->src, n, w->err);
 	if (!ret && S_ISDIR(n->st.mode)) {
@@ -620,7 +637,8 @@ static int walk_init(struct walk *w)
 	w->bufs = mem_calloc(threads, sizeof(*w->bufs));
 	w->sha = sha256_new();
 	w->content = XXH3_createState();
-	w->queue = ordq_new(w->env->pool, threads * 4, &queue_ops, w);
+	w->window = threads * 4;
+	w->queue = ordq_new(w->env->pool, w->window, &queue_ops, w);
 	if (!w->bufs || !w->sha || !w->content || !w->queue)
 		return err_nomem(w->err);
 	XXH3_128bits_reset(w->content);

@@ -78,6 +78,8 @@ struct treehash_source {
 	void (*park)(struct treehash_source *s, struct treehash_node *dir);
 	int (*unpark)(struct treehash_source *s, struct treehash_node *dir, struct treehash_node *child, struct err *err);
 	int (*open)(struct treehash_source *s, struct treehash_node *n, struct err *err);                           /* W; once, before what follows */
+	/* Of this node only list, park and unpark are still to come. Not for files read in parts. May be NULL. */
+	void (*close)(struct treehash_source *s, struct treehash_node *n);                                          /* W */
 	int (*xattrs)(struct treehash_source *s, struct treehash_node *n, struct treehash_xattrs *out, struct err *err); /* W */
 	int (*target)(struct treehash_source *s, struct treehash_node *n, struct strbuf *out, struct err *err);     /* W */
 	/* The next range at or after from that may hold data, -ENOENT if none. */
