@@ -128,6 +128,21 @@ struct node *ncache_get(struct ncache *c, u64 bytenr)
 	return n;
 }
 
+struct node *ncache_get_dirty(struct ncache *c, u64 bytenr)
+{
+	struct node **bucket, *n;
+	struct shard *sh = shard_of(c, bytenr, &bucket);
+
+	pthread_mutex_lock(&sh->lock);
+	n = bucket_find(*bucket, bytenr);
+	if (n && n->dirty)
+		atomic_fetch_add_explicit(&n->refs, 1, memory_order_relaxed);
+	else
+		n = NULL;
+	pthread_mutex_unlock(&sh->lock);
+	return n;
+}
+
 bool ncache_has(struct ncache *c, u64 bytenr)
 {
 	struct node **bucket;

@@ -13,14 +13,12 @@ u64 ncache_capacity(const struct ncache *c);
 
 /* Held, or NULL. */
 struct node *ncache_get(struct ncache *c, u64 bytenr);
+struct node *ncache_get_dirty(struct ncache *c, u64 bytenr); /* only a dirty one */
 bool ncache_has(struct ncache *c, u64 bytenr);
 /* Enters n, which the caller holds and goes on holding. If another node of that address is there, it is thrown out (replace) or wins:
  * then n is put, and the other is returned, held. */
 struct node *ncache_insert(struct ncache *c, struct node *n, bool replace);
 void ncache_forget(struct ncache *c, u64 bytenr);
-
-/* A node outside the cache, held once, its data not yet read. NULL: no memory. */
-struct node *node_new(struct nstore *s, u64 bytenr);
 
 /* Calls s->on_bad_copy, one caller at a time. */
 void nstore_bad_copy(struct nstore *s, u64 bytenr, unsigned mirror, int code, const char *text);

@@ -81,6 +81,10 @@ void findings_fini(struct findings *f);
 int node_get(struct nstore *s, const struct block_ref *expect, struct node **out, struct err *err);
 /* One given copy (1..), past the cache, not entered into it. */
 int node_get_mirror(struct nstore *s, const struct block_ref *expect, unsigned mirror, struct node **out, struct err *err);
+/* A node of its own, held once, its bytes undefined: for whoever makes blocks. NULL: no memory. nstore_enter puts it into the cache, where it
+ * takes the place of any other of that address; the cache holds it besides the caller. */
+struct node *node_new(struct nstore *s, u64 bytenr);
+void nstore_enter(struct nstore *s, struct node *n);
 struct node *node_hold(struct node *n);
 void node_put(struct node *n); /* NULL is fine */
 void node_putp(struct node **n); /* for CLEANUP */

@@ -22,6 +22,11 @@ void nstore_fini(struct nstore *s)
 	s->cache = NULL;
 }
 
+void nstore_enter(struct nstore *s, struct node *n)
+{
+	ncache_insert(s->cache, n, true);
+}
+
 void nstore_forget(struct nstore *s, u64 bytenr)
 {
 	ncache_forget(s->cache, bytenr);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include "common/mem.h"
 #include "common/pool.h"
+#include "kernel-shared/tree/cache.h"
 #include "kernel-shared/tree/tree.h"
 
 enum {
@@ -21,6 +22,7 @@ struct batch {
 	u8 *buf;
 	struct rio_req *reqs;
 	struct scan_block *blocks;
+	struct node **dirty;    /* a transaction's blocks: newer in the cache than on disk; NULL: as on disk */
 	struct batch *next;     /* free ones */
 };
 
@@ -45,6 +47,7 @@ static void batch_free(struct batch *b)
 	free(b->buf);
 	free(b->reqs);
 	free(b->blocks);
+	free(b->dirty);
 	free(b);
 }
 
@@ -57,7 +60,8 @@ static struct batch *batch_new(const struct scan *sc)
 	b->buf = mem_alloc_io(sc->per_batch * sc->s->geo->nodesize);
 	b->reqs = mem_calloc(sc->per_batch, sizeof(*b->reqs));
 	b->blocks = mem_calloc(sc->per_batch, sizeof(*b->blocks));
-	if (b->buf && b->reqs && b->blocks)
+	b->dirty = mem_calloc(sc->per_batch, sizeof(*b->dirty));
+	if (b->buf && b->reqs && b->blocks && b->dirty)
 		return b;
 	batch_free(b);
 	return NULL;
@@ -93,8 +97,8 @@ static int batch_block(struct scan *sc, struct batch *b, size_t i, unsigned work
 	int ret = 0;
 
 	b->worked = i + 1;
-	blk->data = req->buf;
-	if (unlikely(req->ret || node_gate(sc->s, req->buf, blk->ref, NULL, NULL)))
+	blk->data = b->dirty[i] ? b->dirty[i]->data : req->buf;
+	if (unlikely(!b->dirty[i] && (req->ret || node_gate(sc->s, req->buf, blk->ref, NULL, NULL))))
 		ret = batch_retry(sc, b, blk, req->buf);
 	if (!ret && sc->ops->work)
 		ret = sc->ops->work(sc->arg, blk, worker);
@@ -112,6 +116,7 @@ static void batch_work(struct scan *sc, struct batch *b, unsigned worker)
 
 		b->blocks[i] = (struct scan_block){ .ref = &sc->refs[index], .index = index };
 		b->reqs[i] = (struct rio_req){ .start = sc->refs[index].bytenr, .len = nodesize, .buf = b->buf + i * nodesize };
+		b->dirty[i] = ncache_get_dirty(sc->s->cache, sc->refs[index].bytenr);
 	}
 	b->ret = env_check_interrupt(sc->s->env, &b->err);
 	if (!b->ret)
@@ -137,6 +142,8 @@ static int batch_finish(struct scan *sc, struct batch *b)
 		free(blk->error);
 	}
 	b->worked = 0;
+	for (size_t i = 0; i < b->n; i++)
+		node_putp(&b->dirty[i]);
 	if (ret && b->index <= sc->failed) {
 		sc->failed = b->index;
 		if (b->ret && b->err.len && sc->err)

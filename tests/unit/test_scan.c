@@ -191,6 +191,30 @@ TEST(a_scan_that_is_stopped_drops_what_it_has)
 			}
 }
 
+TEST(a_dirty_block_is_taken_from_the_cache)
+{
+	for (int order = SCAN_DISK; order <= SCAN_LIST; order++) {
+		struct err err = ERR_INIT;
+		struct node *n;
+		struct sums m;
+		struct synth s;
+		struct tree t;
+
+		sums_init(&m);
+		synth_init(&s, 2, MiB(1));
+		synth_tree(&s, &t, N);
+		n = node_new(&s.store, SYNTH_START);
+		synth_read(&s, n->data, SYNTH_START);
+		put_le64((u8 *)node_item(n, 0).data, 1000000); /* not on disk, and without a checksum */
+		n->dirty = true;
+		nstore_enter(&s.store, n);
+		node_put(n);
+		CHECK_OK(tree_scan(&t, order, &sum_ops, &m, &err), &err);
+		CHECK_EQ(m.sum, (u64)N * (N - 1) / 2 + 1000000);
+		synth_fini(&s);
+	}
+}
+
 TEST(an_interrupt_ends_a_scan)
 {
 	struct err err = ERR_INIT;
