@@ -86,8 +86,11 @@ void volume_count_missing(struct volume *vol)
 	vol->degraded = false;
 	for (size_t i = 0; i < vol->devices.len; i++)
 		vol->degraded |= !vol->devices.v[i]->bdev && !vol->source;
-	for (size_t i = 0; i < vol->chunks.len; i++)
+	for (size_t i = 0; i < vol->chunks.len; i++) {
 		chunk_count_missing(vol->chunks.v[i]);
+		if (vol->chunks.v[i]->next)
+			chunk_count_missing(vol->chunks.v[i]->next);
+	}
 }
 
 static int chunk_build(struct volume *vol, u64 start, const struct disk_chunk *dc, struct chunk **out, struct err *err)
@@ -142,11 +145,6 @@ int volume_add_chunk(struct volume *vol, u64 start, const struct disk_chunk *dc,
 	ret = chunk_build(vol, start, dc, &c, err);
 	if (ret)
 		return ret;
-	return volume_insert_chunk(vol, i, c, err);
-}
-
-int volume_insert_chunk(struct volume *vol, size_t i, struct chunk *c, struct err *err)
-{
 	if (vec_push(&vol->chunks, c)) {
 		free(c);
 		return err_nomem(err);
@@ -154,6 +152,62 @@ int volume_insert_chunk(struct volume *vol, size_t i, struct chunk *c, struct er
 	memmove(&vol->chunks.v[i + 1], &vol->chunks.v[i], (vol->chunks.len - 1 - i) * sizeof(c));
 	vol->chunks.v[i] = c;
 	return 0;
+}
+
+void chunk_free(struct chunk *c)
+{
+	free(c->next);
+	free(c);
+}
+
+static struct chunk *chunk_at(struct volume *vol, u64 start, size_t *i)
+{
+	*i = chunk_index(vol, start);
+	return *i < vol->chunks.len && vol->chunks.v[*i]->start == start ? vol->chunks.v[*i] : NULL;
+}
+
+int volume_remove_chunk(struct volume *vol, u64 start)
+{
+	size_t i;
+	struct chunk *c = chunk_at(vol, start, &i);
+
+	if (!c)
+		return -ENOENT;
+	chunk_free(c);
+	vec_remove(&vol->chunks, i);
+	return 0;
+}
+
+int volume_move_chunk(struct volume *vol, u64 start, const struct disk_chunk *to, struct err *err)
+{
+	size_t i;
+	struct chunk *c = chunk_at(vol, start, &i), *next = NULL;
+	int ret = chunk_check(start, to, err);
+
+	if (ret)
+		return ret;
+	if (!c || c->length != le64_get(to->length))
+		return err_set(err, -EINVAL, "no chunk of length %llu at %llu can be moved", le64_get(to->length), start);
+	if (c->next)
+		return err_set(err, -EBUSY, "chunk %llu is moving already", start);
+	ret = chunk_build(vol, start, to, &next, err);
+	if (!ret)
+		c->next = next;
+	return ret;
+}
+
+void volume_settle_chunks(struct volume *vol, bool moved)
+{
+	for (size_t i = 0; i < vol->chunks.len; i++) {
+		struct chunk *c = vol->chunks.v[i], *next = c->next;
+
+		if (!next)
+			continue;
+		c->next = NULL;
+		if (moved)
+			vol->chunks.v[i] = next;
+		chunk_free(moved ? c : next);
+	}
 }
 
 unsigned rio_copies(const struct volume *vol, u64 logical)

@@ -19,7 +19,9 @@ struct device *volume_device(struct volume *vol, u64 devid, const u8 *uuid)
 	if (uuid) {
 		u64 *slot = hmap_get(&vol->by_id, device_hash(devid, uuid));
 
-		if (slot && device_is(vol->devices.v[*slot - 1], devid, uuid))
+		if (!slot)
+			return NULL;
+		if (device_is(vol->devices.v[*slot - 1], devid, uuid))
 			return vol->devices.v[*slot - 1];
 	}
 	for (size_t i = 0; i < vol->devices.len; i++)
@@ -188,15 +190,13 @@ static int add_named(struct volume *vol, const struct volume_args *args, const c
 	return ret;
 }
 
-/* What vol->main says holds for all. */
-static void set_main(struct volume *vol)
+/* What holds for all. */
+static void set_super(struct volume *vol, const struct disk_super *sb)
 {
-	vol->sb = vol->main->sb;
-	geometry_from_super(&vol->geo, &vol->sb);
-	memcpy(vol->fsids[0], super_metadata_uuid(&vol->sb), BTRFS_FSID_SIZE);
+	vol->sb = *sb;
+	geometry_from_super(&vol->geo, sb);
+	memcpy(vol->fsids[0], super_metadata_uuid(sb), BTRFS_FSID_SIZE);
 	vol->nfsids = 1;
-	for (size_t i = 0; i < vol->devices.len; i++)
-		vol->devices.v[i]->stale = vol->devices.v[i]->generation < vol->main->generation;
 }
 
 /* The newest superblock speaks for the filesystem; among equals the first device named. */
@@ -208,7 +208,9 @@ static void choose_main(struct volume *vol)
 		if (d->bdev && (!vol->main || d->generation > vol->main->generation))
 			vol->main = d;
 	}
-	set_main(vol);
+	set_super(vol, &vol->main->sb);
+	for (size_t i = 0; i < vol->devices.len; i++)
+		vol->devices.v[i]->stale = vol->devices.v[i]->generation < vol->main->generation;
 }
 
 static int check_generations(const struct volume *vol, struct err *err)
@@ -293,7 +295,7 @@ int volume_open_source(struct env *env, struct logical_source *src, const struct
 	vol->source = src;
 	ret = devset_add(vol, NULL, name, sb, 1, &vol->main, err);
 	if (!ret) {
-		set_main(vol);
+		set_super(vol, sb);
 		ret = super_check_features(&vol->sb, false, err);
 	}
 	if (!ret)
@@ -307,12 +309,75 @@ int volume_open_source(struct env *env, struct logical_source *src, const struct
 	return 0;
 }
 
+int volume_new(struct env *env, const struct disk_super *sb, struct volume **out, struct err *err)
+{
+	struct volume *vol = mem_zalloc(sizeof(*vol));
+
+	if (!vol)
+		return err_nomem(err);
+	vol->env = env;
+	vol->flags = VOLUME_WRITE | VOLUME_NOSCAN;
+	vol->writable = true;
+	set_super(vol, sb);
+	*out = vol;
+	return 0;
+}
+
+int volume_add_device(struct volume *vol, struct bdev *bdev, const char *path, const struct disk_dev_item *item, struct device **out, struct err *err)
+{
+	struct disk_super sb = vol->sb;
+	int ret;
+
+	sb.dev_item = *item;
+	ret = devset_add(vol, bdev, path, &sb, 0, out, err);
+	if (ret)
+		return ret;
+	if (!vol->main)
+		vol->main = *out;
+	volume_count_missing(vol);
+	return volume_add_dev_item(vol, item, err);
+}
+
+static bool chunk_uses(const struct chunk *c, const struct device *dev)
+{
+	for (unsigned i = 0; c && i < c->num_stripes; i++)
+		if (c->stripes[i].dev == dev)
+			return true;
+	return false;
+}
+
+int volume_remove_device(struct volume *vol, struct device *dev, struct err *err)
+{
+	size_t at = dev->index;
+
+	for (size_t i = 0; i < vol->chunks.len; i++)
+		if (chunk_uses(vol->chunks.v[i], dev) || chunk_uses(vol->chunks.v[i]->next, dev))
+			return err_set(err, -EBUSY, "chunk %llu still uses devid %llu", vol->chunks.v[i]->start, dev->devid);
+	if (vol->devices.len == 1)
+		return err_set(err, -EINVAL, "%s is the last device", dev->path);
+	vec_remove(&vol->devices, at);
+	hmap_del(&vol->by_id, device_hash(dev->devid, dev->uuid));
+	for (size_t i = 0; i < vol->devices.len; i++) {
+		struct device *d = vol->devices.v[i];
+		u64 *slot = hmap_get(&vol->by_id, device_hash(d->devid, d->uuid));
+
+		d->index = i;
+		if (slot)
+			*slot = i + 1;
+	}
+	if (vol->main == dev)
+		vol->main = vol->devices.v[0];
+	device_free(dev);
+	volume_count_missing(vol);
+	return 0;
+}
+
 void volume_close(struct volume *vol)
 {
 	if (!vol)
 		return;
 	for (size_t i = 0; i < vol->chunks.len; i++)
-		free(vol->chunks.v[i]);
+		chunk_free(vol->chunks.v[i]);
 	for (size_t i = 0; i < vol->devices.len; i++)
 		device_free(vol->devices.v[i]);
 	vec_fini(&vol->chunks);

@@ -13,8 +13,7 @@ struct device *volume_need_device(struct volume *vol, u64 devid, const u8 uuid[1
 int devset_add(struct volume *vol, struct bdev *bdev, const char *path, const struct disk_super *sb, u8 valid, struct device **out, struct err *err);
 /* Counts missing stripes again after a device came. */
 void volume_count_missing(struct volume *vol);
-/* Takes c, also on failure; i: its place. */
-int volume_insert_chunk(struct volume *vol, size_t i, struct chunk *c, struct err *err);
+void chunk_free(struct chunk *c);
 /* An old-style restored metadata image: every address is its own place, whatever the chunk tree says. Spec: metadump 4.6. */
 static inline bool volume_is_flat(const struct volume *vol)
 {
@@ -37,8 +36,11 @@ static inline unsigned chunk_role(const struct chunk *c, u64 row, unsigned role)
 
 /* -EIO when the device is missing, too. */
 int stripe_read(const struct phys *p, void *buf, struct err *err);
+int stripe_write(const struct phys *p, const void *buf, struct err *err);
 /* Rebuilds [o, o + len) of data column col of a row, taking that column as lost, and role other (-1: none) too; what cannot be
  * read counts as lost as well. */
-int raid_rebuild(struct volume *vol, const struct chunk *c, u64 row, unsigned col, int other, u32 o, u32 len, void *out, struct err *err);
+int raid_rebuild(const struct chunk *c, u64 row, unsigned col, int other, u32 o, u32 len, void *out, struct err *err);
+/* Writes [from, to) of a row (counted in its data bytes) and the parity that follows from it. */
+int raid_write_row(struct volume *vol, const struct chunk *c, u64 row, u64 from, u64 to, const u8 *buf, struct err *err);
 
 #endif

@@ -51,7 +51,7 @@ static int second_lost(const struct chunk *c, unsigned col, unsigned mirror)
 	return other < col ? other : other + 1;
 }
 
-static int read_parity_piece(struct volume *vol, const struct chunk *c, u64 off, u32 len, unsigned mirror, void *buf, struct tried *t)
+static int read_parity_piece(const struct chunk *c, u64 off, u32 len, unsigned mirror, void *buf, struct tried *t)
 {
 	u64 nr = off / BTRFS_STRIPE_LEN, row = nr / c->data_stripes;
 	unsigned col = nr % c->data_stripes;
@@ -69,7 +69,7 @@ static int read_parity_piece(struct volume *vol, const struct chunk *c, u64 off,
 		if (!ret || mirror)
 			return ret;
 	}
-	ret = raid_rebuild(vol, c, row, col, mirror > 2 ? second_lost(c, col, mirror) : -1, off % BTRFS_STRIPE_LEN, len, buf, &err);
+	ret = raid_rebuild(c, row, col, mirror > 2 ? second_lost(c, col, mirror) : -1, off % BTRFS_STRIPE_LEN, len, buf, &err);
 	if (ret)
 		tried_add(t, err_text(&err));
 	if (ret && !mirror && p.dev->stale)
@@ -77,14 +77,14 @@ static int read_parity_piece(struct volume *vol, const struct chunk *c, u64 off,
 	return ret;
 }
 
-static int read_piece(struct volume *vol, const struct chunk *c, u64 off, u32 len, unsigned mirror, void *buf, struct tried *t)
+static int read_piece(const struct chunk *c, u64 off, u32 len, unsigned mirror, void *buf, struct tried *t)
 {
 	struct err err = ERR_INIT;
 	struct phys p;
 	int ret;
 
 	if (c->profile->parity)
-		return read_parity_piece(vol, c, off, len, mirror, buf, t);
+		return read_parity_piece(c, off, len, mirror, buf, t);
 	if (!mirror)
 		return read_any_copy(c, off, len, buf, t);
 	chunk_map(c, off, len, mirror, &p);
@@ -94,7 +94,7 @@ static int read_piece(struct volume *vol, const struct chunk *c, u64 off, u32 le
 	return ret;
 }
 
-static int read_chunk(struct volume *vol, const struct chunk *c, u64 off, u32 len, unsigned mirror, u8 *buf, struct err *err)
+static int read_chunk(const struct chunk *c, u64 off, u32 len, unsigned mirror, u8 *buf, struct err *err)
 {
 	struct tried t = { "", 0 };
 
@@ -103,7 +103,7 @@ static int read_chunk(struct volume *vol, const struct chunk *c, u64 off, u32 le
 		int ret;
 
 		chunk_map(c, off, len, 1, &p);
-		ret = read_piece(vol, c, off, p.len, mirror, buf, &t);
+		ret = read_piece(c, off, p.len, mirror, buf, &t);
 		if (ret == -ENOMEM)
 			return err_nomem(err);
 		if (ret)
@@ -132,7 +132,7 @@ int rio_read(struct volume *vol, u64 start, u32 len, unsigned mirror, void *buf,
 		if (mirror > rio_copies(vol, start))
 			return err_set(err, -EINVAL, "logical %llu has no copy %u", start, mirror);
 		part = min_t(u64, len, c->length - (start - c->start));
-		ret = read_chunk(vol, c, start - c->start, part, mirror, to, err);
+		ret = read_chunk(c, start - c->start, part, mirror, to, err);
 		if (ret)
 			return ret;
 		start += part;

@@ -33,6 +33,7 @@ struct chunk {
 	const struct profile *profile;
 	u16 num_stripes, sub_stripes, data_stripes;
 	u64 stripe_length;       /* bytes on each device */
+	struct chunk *next;      /* where it is moving to, NULL: nowhere */
 	unsigned missing;        /* stripes whose device is missing */
 	struct stripe stripes[];
 };
@@ -59,6 +60,10 @@ struct volume {
 	bool degraded;                /* some device is missing */
 	bool writable;
 	struct logical_source *source;
+	/* Asked about what a row with parity held before it is rewritten in part: are these bytes of logical address space whole? 0 yes or
+	 * nobody can tell, -EIO no. start and len cover whole tree blocks or sectors. May be NULL: then nobody can tell. */
+	int (*verify)(void *arg, u64 start, u32 len, const void *data);
+	void *verify_arg;
 };
 
 enum {
@@ -93,6 +98,22 @@ struct device *volume_device(struct volume *vol, u64 devid, const u8 *uuid /* NU
 /* From the chunk tree: a DEV_ITEM (makes a missing device known) and a CHUNK_ITEM. Idempotent. 0, -EUCLEAN, -ENOMEM. */
 int volume_add_dev_item(struct volume *vol, const struct disk_dev_item *item, struct err *err);
 int volume_add_chunk(struct volume *vol, u64 start, const struct disk_chunk *chunk, struct err *err);
+/* Forgets a chunk that is gone, -ENOENT. Adding and removing chunks and devices must not run beside any other use of the volume. */
+int volume_remove_chunk(struct volume *vol, u64 start);
+/* A chunk on its way to other stripes, at the same logical place: until it is settled reads come from the old ones and rio_write goes
+ * to both, so that either can be what the next commit names. The mover copies what is in use with rio_write_next. */
+int volume_move_chunk(struct volume *vol, u64 start, const struct disk_chunk *to, struct err *err);
+int rio_write_next(struct volume *vol, u64 start, u32 len, const void *buf, struct err *err);
+/* After the commit (moved), or when it has failed: every moving chunk is now on its new stripes, or stays on the old ones. */
+void volume_settle_chunks(struct volume *vol, bool moved);
+
+/* For makers: a writable volume without devices; sb says what holds for all. */
+int volume_new(struct env *env, const struct disk_super *sb, struct volume **out, struct err *err);
+/* A device that has no superblock yet; takes bdev on success. */
+int volume_add_device(struct volume *vol, struct bdev *bdev, const char *path, const struct disk_dev_item *item, struct device **out, struct err *err);
+/* Closes a device that no chunk uses any more (-EBUSY otherwise). Indexes of those behind it change. */
+int volume_remove_device(struct volume *vol, struct device *dev, struct err *err);
+
 /* The seed filesystem of a device by fsid: found by scanning, attached; its fsid becomes acceptable in headers. */
 int volume_add_seed(struct volume *vol, const u8 fsid[16], struct err *err);
 /* -ENODEV with the names when a chunk has lost more devices than it survives and flags lack degraded reading. */
@@ -130,7 +151,8 @@ int rio_write(struct volume *vol, u64 start, u32 len, const void *buf, struct er
 /* One copy alone (repair, corruption); mirrored profiles, or the data itself of parity profiles. */
 int rio_write_mirror(struct volume *vol, u64 start, u32 len, unsigned mirror, const void *buf, struct err *err);
 int volume_flush(struct volume *vol, struct err *err);
-/* Writes sb to every copy of every present device with its own dev_item and bytenr; copy 0 of all devices, flush, the others, flush. */
+/* Writes sb to every copy of every present device that is no seed, with its own bytenr and dev_item (device->item with the device's
+ * total_bytes and bytes_used); copy 0 of all devices, flush, the others, flush. Any failure is an error that names the device. */
 int volume_write_supers(struct volume *vol, struct err *err);
 
 /* Parity arithmetic over whole blocks, GF(2^8), 0x11D. Vectorised. d: n data blocks of len bytes. */

@@ -25,25 +25,27 @@ static bool have_mkfs(void)
 	return !access("/sbin/mkfs.btrfs", X_OK) || !access("/usr/sbin/mkfs.btrfs", X_OK) || !access("/usr/bin/mkfs.btrfs", X_OK);
 }
 
-/* n files of 200 MiB with a filesystem made with the given options. False: no mkfs here. */
+/* n files of 300 MiB with a filesystem made with the given options. False: no mkfs here. */
 static bool fixture_make(struct fixture *f, unsigned n, const char *options)
 {
-	char cmd[1024];
+	char cmd[1024], dir[64];
 	int len;
 
 	memset(f, 0, sizeof(*f));
 	env_init(&f->env);
 	if (!have_mkfs())
 		return false;
-	strcpy(f->dir, "/tmp/btrbox-volume-XXXXXX");
-	if (!mkdtemp(f->dir))
+	/* Memory, where there is some: these files are synced again and again. */
+	snprintf(dir, sizeof(dir), "%s/btrbox-volume-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	if (!mkdtemp(dir))
 		return false;
+	strcpy(f->dir, dir);
 	len = snprintf(cmd, sizeof(cmd), "PATH=$PATH:/sbin:/usr/sbin mkfs.btrfs -q -f %s", options);
 	for (f->n = 0; f->n < n; f->n++) {
-		snprintf(f->path[f->n], sizeof(f->path[0]), "%s/d%u", f->dir, f->n + 1);
+		snprintf(f->path[f->n], sizeof(f->path[0]), "%s/d%u", dir, f->n + 1);
 		f->specs[f->n] = f->path[f->n];
 		close(creat(f->path[f->n], 0600));
-		if (truncate(f->path[f->n], 200 << 20))
+		if (truncate(f->path[f->n], 300 << 20))
 			return false;
 		len += snprintf(cmd + len, sizeof(cmd) - len, " %s", f->path[f->n]);
 	}
@@ -107,6 +109,331 @@ TEST(one_device_opens_and_every_copy_of_the_chunk_root_is_the_same)
 	CHECK_OK(rio_read(f.vol, le64_get(f.vol->sb.chunk_root), 16384, 2, b, &err), &err);
 	CHECK(!memcmp(a, b, 16384));
 	CHECK(block_check_csum(&f.vol->geo, a, NULL));
+}
+
+/* What the tests below write into the first data chunk. */
+enum { REGION = 3 << 20, PIECES = 120 };
+
+static const struct chunk *data_chunk(struct volume *vol)
+{
+	const struct chunk *c = chunk_next(vol, 0);
+
+	while (c && !(c->type & BTRFS_BLOCK_GROUP_DATA))
+		c = chunk_next(vol, c->start + c->length);
+	return c;
+}
+
+/* Seeded pieces of whole sectors; the model is what must be read. */
+static int scribble(struct fixture *f, u8 *model, u64 seed)
+{
+	u64 start = data_chunk(f->vol)->start;
+	int ret = 0;
+
+	env_seed(&f->env, seed);
+	for (int i = 0; i < PIECES && !ret; i++) {
+		u64 r = env_random_u64(&f->env), len = (r % (i % 5 ? 20 : 120) + 1) * 4096, off = env_random_u64(&f->env) % (REGION / 4096) * 4096;
+
+		if (len > REGION - off)
+			len = REGION - off;
+		env_random(&f->env, model + off, len);
+		ret = rio_write(f->vol, start + off, len, model + off, &err);
+	}
+	return ret ? ret : volume_flush(f->vol, &err);
+}
+
+static bool reads_as(struct fixture *f, const u8 *model, unsigned mirror)
+{
+	u8 *buf = malloc(REGION);
+	bool same = !rio_read(f->vol, data_chunk(f->vol)->start, REGION, mirror, buf, &err) && !memcmp(buf, model, REGION);
+
+	free(buf);
+	return same;
+}
+
+/* Opens with the devices of the set alone, and reads the chunk tree. */
+static int open_subset(struct fixture *f, unsigned set, unsigned flags)
+{
+	const char *specs[DEVS_MAX];
+	unsigned all = f->n, n = 0;
+	int ret;
+
+	volume_close(f->vol);
+	f->vol = NULL;
+	memcpy(specs, f->specs, sizeof(specs));
+	for (unsigned i = 0; i < all; i++)
+		if (set >> i & 1)
+			f->specs[n++] = specs[i];
+	f->n = n;
+	ret = fixture_open(f, flags);
+	f->n = all;
+	memcpy(f->specs, specs, sizeof(specs));
+	return ret ? ret : add_chunks(f->vol);
+}
+
+/* P and Q of all rows of the region, byte by byte from their definition. */
+static bool parity_is_right(struct fixture *f, const u8 *model)
+{
+	const struct chunk *c = data_chunk(f->vol);
+	unsigned d = c->data_stripes, n = c->num_stripes;
+	u8 *p = malloc(65536), *q = malloc(65536);
+	bool right = true;
+
+	for (u64 row = 0; row < REGION / (65536ULL * d) && right; row++) {
+		const struct stripe *sp = &c->stripes[(row + d) % n], *sq = &c->stripes[(row + d + 1) % n];
+
+		right = !bdev_read(sp->dev->bdev, sp->physical + row * 65536, p, 65536, &err) &&
+			!bdev_read(sq->dev->bdev, sq->physical + row * 65536, q, 65536, &err);
+		for (unsigned i = 0; i < 65536 && right; i++) {
+			u8 wp = 0, wq = 0;
+
+			for (unsigned k = d; k-- > 0;) {
+				u8 v = model[(row * d + k) * 65536 + i];
+
+				wp ^= v;
+				wq = (wq << 1 ^ (wq & 0x80 ? 0x1d : 0)) ^ v;
+			}
+			right = p[i] == wp && (c->profile->parity < 2 || q[i] == wq);
+		}
+	}
+	free(p);
+	free(q);
+	return right;
+}
+
+static void check_profile(const char *profile, unsigned n, unsigned survives)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	u8 *model = calloc(1, REGION);
+	char options[64];
+	unsigned all = (1u << n) - 1;
+
+	snprintf(options, sizeof(options), "-d %s -m %s", profile, profile);
+	if (!fixture_make(&f, n, options)) {
+		printf("# skipped: no mkfs.btrfs\n");
+		free(model);
+		return;
+	}
+	CHECK_OK(open_subset(&f, all, VOLUME_WRITE), &err);
+	CHECK_OK(rio_write(f.vol, data_chunk(f.vol)->start, REGION, model, &err), &err);
+	CHECK_OK(scribble(&f, model, n), &err);
+	for (unsigned m = 0; m <= rio_copies(f.vol, data_chunk(f.vol)->start); m++)
+		CHECK(reads_as(&f, model, m));
+	if (data_chunk(f.vol)->profile->parity)
+		CHECK(parity_is_right(&f, model));
+	for (unsigned set = 1; set < all; set++) {
+		if (n - __builtin_popcount(set) > survives)
+			continue;
+		CHECK_OK(open_subset(&f, set, VOLUME_DEGRADED), &err);
+		CHECK(f.vol->degraded);
+		CHECK_OK(volume_check_missing(f.vol, false, &err), &err);
+		CHECK(reads_as(&f, model, 0));
+	}
+	free(model);
+}
+
+TEST(single) { check_profile("single", 1, 0); }
+TEST(dup) { check_profile("dup", 1, 0); }
+TEST(raid0) { check_profile("raid0", 3, 0); }
+TEST(raid1) { check_profile("raid1", 2, 1); }
+TEST(raid1c3) { check_profile("raid1c3", 3, 2); }
+TEST(raid1c4) { check_profile("raid1c4", 4, 3); }
+TEST(raid10) { check_profile("raid10", 4, 1); }
+TEST(raid5_of_two) { check_profile("raid5", 2, 1); }
+TEST(raid5_of_three) { check_profile("raid5", 3, 1); }
+TEST(raid5_of_five) { check_profile("raid5", 5, 1); }
+TEST(raid6_of_three) { check_profile("raid6", 3, 2); }
+TEST(raid6_of_four) { check_profile("raid6", 4, 2); }
+TEST(raid6_of_six) { check_profile("raid6", 6, 2); }
+
+TEST(degraded_writes_are_read_without_the_lost_devices)
+{
+	const char *names[] = { "raid1", "raid10", "raid5", "raid6" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		struct fixture f CLEANUP(fixture_fini);
+		u8 *model = calloc(1, REGION);
+		char options[64];
+		unsigned set = i == 3 ? 0x9 : 0xd;
+
+		snprintf(options, sizeof(options), "-d %s -m raid1c3", names[i]);
+		if (!fixture_make(&f, 4, options)) {
+			free(model);
+			return;
+		}
+		CHECK_OK(open_subset(&f, 0xf, VOLUME_WRITE), &err);
+		CHECK_OK(rio_write(f.vol, data_chunk(f.vol)->start, REGION, model, &err), &err);
+		CHECK_OK(scribble(&f, model, 5), &err);
+		CHECK_OK(open_subset(&f, set, VOLUME_WRITE | VOLUME_DEGRADED), &err);
+		CHECK_OK(volume_check_missing(f.vol, true, &err), &err);
+		CHECK_OK(scribble(&f, model, 6), &err);
+		CHECK(reads_as(&f, model, 0));
+		CHECK_OK(open_subset(&f, set, VOLUME_DEGRADED), &err);
+		CHECK(reads_as(&f, model, 0));
+		free(model);
+	}
+}
+
+TEST(more_losses_than_survived_are_named)
+{
+	struct fixture f CLEANUP(fixture_fini);
+
+	if (!fixture_make(&f, 3, "-d raid5 -m raid1c3"))
+		return;
+	CHECK_OK(open_subset(&f, 4, VOLUME_DEGRADED), &err);
+	CHECK_OK(volume_check_missing(f.vol, false, &err), &err);
+	CHECK_EQ(volume_check_missing(f.vol, true, &err), -ENODEV);
+	CHECK(strstr(err_text(&err), "RAID5"));
+	CHECK_OK(open_subset(&f, 4, 0), &err);
+	CHECK_EQ(volume_check_missing(f.vol, false, &err), -ENODEV);
+	CHECK_OK(open_subset(&f, 6, 0), &err);
+	CHECK_OK(volume_check_missing(f.vol, false, &err), &err);
+	CHECK_EQ(volume_check_missing(f.vol, true, &err), -ENODEV);
+}
+
+TEST(batches_read_what_single_reads_do)
+{
+	const char *names[] = { "raid0", "raid10", "raid5", "raid6" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		struct fixture f CLEANUP(fixture_fini);
+		u8 *model = calloc(1, REGION), *buf = calloc(1, REGION);
+		struct rio_req reqs[REGION / 16384 + 1];
+		char options[64];
+
+		snprintf(options, sizeof(options), "-d %s -m raid1", names[i]);
+		if (!fixture_make(&f, 4, options)) {
+			free(model);
+			free(buf);
+			return;
+		}
+		f.env.jobs = 3;
+		CHECK_OK(env_start_pool(&f.env, &err), &err);
+		CHECK_OK(open_subset(&f, 0xf, VOLUME_WRITE), &err);
+		CHECK_OK(rio_write(f.vol, data_chunk(f.vol)->start, REGION, model, &err), &err);
+		CHECK_OK(scribble(&f, model, i), &err);
+		for (unsigned set = 0xf; set >= 0xd; set -= 2) {
+			if (i && set != 0xf)
+				CHECK_OK(open_subset(&f, set, VOLUME_DEGRADED), &err);
+			for (u64 k = 0; k < REGION / 16384; k++) {
+				u64 at = k * 77 % (REGION / 16384) * 16384;
+
+				reqs[k] = (struct rio_req){ data_chunk(f.vol)->start + at, 16384, 1, buf + at };
+			}
+			reqs[REGION / 16384] = (struct rio_req){ 1ULL << 60, 4096, 0, model };
+			memset(buf, 0, REGION);
+			CHECK_OK(rio_read_batch(f.vol, reqs, ARRAY_SIZE(reqs), &err), &err);
+			for (u64 k = 0; k < REGION / 16384; k++)
+				CHECK_EQ(reqs[k].ret, 0);
+			CHECK_EQ(reqs[REGION / 16384].ret, -ENOENT);
+			CHECK(!memcmp(buf, model, REGION));
+		}
+		free(model);
+		free(buf);
+	}
+}
+
+TEST(superblocks_go_to_every_device_and_read_back)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	struct disk_super sb;
+
+	if (!fixture_make(&f, 2, "-m raid1 -d raid1"))
+		return;
+	CHECK_OK(open_subset(&f, 3, VOLUME_WRITE), &err);
+	f.vol->sb.generation = le64_of(le64_get(f.vol->sb.generation) + 1);
+	strcpy(f.vol->sb.label, "new label");
+	CHECK_OK(volume_write_supers(f.vol, &err), &err);
+	CHECK_OK(open_subset(&f, 2, VOLUME_DEGRADED), &err);
+	CHECK_STR(f.vol->sb.label, "new label");
+	CHECK_EQ(f.vol->main->devid, 2);
+	CHECK_EQ(f.vol->main->sb_valid, 3);
+	for (int copy = 0; copy < 2; copy++) {
+		CHECK_OK(volume_read_super(f.vol->main->bdev, copy, &sb, &err), &err);
+		CHECK_STR(sb.label, "new label");
+		CHECK_EQ(le64_get(sb.bytenr), btrfs_super_offset[copy]);
+		CHECK_EQ(le64_get(sb.dev_item.devid), 2);
+	}
+	CHECK_EQ(volume_read_super(f.vol->main->bdev, 2, &sb, &err), -EINVAL);
+}
+
+TEST(a_device_that_missed_a_commit_is_read_last_and_not_written)
+{
+	struct fixture f CLEANUP(fixture_fini);
+
+	if (!fixture_make(&f, 2, "-m raid1 -d raid1"))
+		return;
+	CHECK_OK(open_subset(&f, 1, VOLUME_WRITE | VOLUME_DEGRADED), &err);
+	f.vol->sb.generation = le64_of(le64_get(f.vol->sb.generation) + 1);
+	CHECK_OK(volume_write_supers(f.vol, &err), &err);
+	CHECK_EQ(open_subset(&f, 3, VOLUME_WRITE), -ESTALE);
+	CHECK(strstr(err_text(&err), "/d2 is older than"));
+	CHECK_OK(open_subset(&f, 3, 0), &err);
+	CHECK_EQ(f.vol->main->devid, 1);
+	CHECK(volume_device(f.vol, 2, NULL)->stale);
+}
+
+TEST(a_copy_beside_the_original_is_refused_by_name)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	char cmd[256];
+
+	if (!fixture_make(&f, 1, ""))
+		return;
+	snprintf(f.path[1], sizeof(f.path[1]), "%s/copy", f.dir);
+	f.specs[1] = f.path[1];
+	snprintf(cmd, sizeof(cmd), "cp --sparse=always %s %s", f.path[0], f.path[1]);
+	f.n = 2;
+	CHECK_EQ(system(cmd), 0);
+	CHECK_EQ(fixture_open(&f, 0), -EEXIST);
+	CHECK(strstr(err_text(&err), f.path[0]) && strstr(err_text(&err), f.path[1]));
+	f.specs[1] = f.specs[0];
+	CHECK_EQ(fixture_open(&f, 0), -EEXIST);
+	CHECK(strstr(err_text(&err), "same device"));
+}
+
+static int count_range(void *arg, u64 logical, u64 len)
+{
+	*(u64 *)arg += len;
+	return 0;
+}
+
+/* Every byte that maps forward to a device place is found again from there. */
+static int contains(void *arg, u64 logical, u64 len)
+{
+	u64 want = *(u64 *)arg;
+
+	return want >= logical && want < logical + len;
+}
+
+TEST(reverse_mapping_inverts_the_forward_one)
+{
+	const char *names[] = { "raid0", "raid10", "raid5", "raid6", "raid1" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		struct fixture f CLEANUP(fixture_fini);
+		char options[64];
+		const struct chunk *c;
+
+		snprintf(options, sizeof(options), "-d %s -m raid1", names[i]);
+		if (!fixture_make(&f, 4, options))
+			return;
+		CHECK_OK(open_subset(&f, 0xf, 0), &err);
+		c = data_chunk(f.vol);
+		for (u64 off = 0; off < 8 << 20; off += 12345)
+			for (unsigned m = 1; m <= c->profile->copies; m++) {
+				u64 logical = c->start + off;
+				struct phys p;
+
+				CHECK_OK(rio_map(f.vol, logical, 1, m, &p), &err);
+				CHECK_EQ(rio_reverse(f.vol, p.dev, p.physical, 1, contains, &logical), 1);
+			}
+		{
+			u64 bytes = 0, unit = i < 2 || i == 4 ? 65536 : c->data_stripes * 65536;
+
+			CHECK_OK(rio_reverse(f.vol, c->stripes[0].dev, c->stripes[0].physical + 65536, 65536, count_range, &bytes), &err);
+			CHECK_EQ(bytes, unit);
+		}
+	}
 }
 
 UNIT_MAIN
