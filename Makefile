@@ -67,6 +67,10 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libbtrbox.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP $(LINK_STATIC) $(LDFLAGS) -o $@ $< $(BUILD)/libbtrbox.a $(LDLIBS_ALL)
 
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libbtrbox.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/libbtrbox.a $(LDLIBS_ALL)
+
 # Both are rewritten only when they change, and then everything that was made with the old ones is made again.
 keep = $(shell mkdir -p $(@D))$(file >$@.new,$(1))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/config.h: FORCE
@@ -91,8 +95,10 @@ asan tsan: ensure-deps
 	@kind=$@; flags="$(if $(filter asan,$@),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined,-fsanitize=thread)"; \
 	$(MAKE) --no-print-directory -s -j$(LANES) $(SANITIZE) build-$$kind/btrbox unit-programs && \
 	tests/run -b build-$$kind -j $(LANES) $(PICK)
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+bench-programs: $(BENCHES)
 bench: ensure-deps
-	@$(MAKE) --no-print-directory -s -j$(LANES) all
+	@$(MAKE) --no-print-directory -s -j$(LANES) all bench-programs
 	@tests/bench/run $(B)
 fuzz:
 	@tests/fuzz/run $(F)
@@ -135,8 +141,8 @@ help:
 clean:
 	rm -rf build build-* btrbox btrbox.static links
 FORCE:
-.PHONY: all links unit-programs units test test-full asan tsan bench fuzz demo deps ensure-deps static install help clean FORCE
--include $(OBJS:.o=.d) $(UNITS:=.d)
+.PHONY: all links unit-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install help clean FORCE
+-include $(OBJS:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
 
 ## make            builds btrbox and the folder links/
 ## make test       gets what is missing, builds, runs the suite; T= picks files or names
