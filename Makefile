@@ -90,7 +90,8 @@ units: $(UNITS)
 test test-full: ensure-deps
 	@$(MAKE) --no-print-directory -s -j$(LANES) all unit-programs
 	@$(if $(filter test-full,$@),TEST_FULL=1) tests/run -b $(BUILD) -j $(LANES) $(PICK)
-SANITIZE := BUILD=build-$$kind OPT="-O1 -g -fno-omit-frame-pointer $$flags"
+# Other optimisation, other warnings: they are judged in the plain build.
+SANITIZE := BUILD=build-$$kind WERROR= OPT="-O1 -g -fno-omit-frame-pointer $$flags"
 asan tsan: ensure-deps
 	@kind=$@; flags="$(if $(filter asan,$@),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined,-fsanitize=thread)"; \
 	$(MAKE) --no-print-directory -s -j$(LANES) $(SANITIZE) build-$$kind/btrbox unit-programs && \

@@ -84,7 +84,8 @@ static char said[8192];
 /* Runs the words of line below the group; what goes to standard error is in said. */
 static int run(const char *line)
 {
-	char copy[512], *argv[32], *save = NULL;
+	static char copy[512]; /* option values are kept as pointers into it */
+	char *argv[32], *save = NULL;
 	struct out out;
 	struct env env;
 	struct cmd_ctx ctx = { .env = &env, .out = &out, .words = "btrfs group", .program = "./prog", .verbosity = -1 };
