@@ -59,10 +59,12 @@ GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "ma
 	X(quota) \
 	X(replace) \
 	X(rescue) \
+	X(restore) \
 	X(scrub) \
 	X(subvolume) \
 	X(help) \
-	X(version)
+	X(version) \
+	X(offline)
 GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <command> [options] [<args>]", NULL)
 
 /* What btrbox is by the name of a link or by its first word. */

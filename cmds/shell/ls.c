@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ls: as coreutils writes it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cmds/shell/shell.h"
+
+struct ls_args { bool all, almost_all, long_form, recursive, inodes, itself, one, human, numeric, by_time, by_size, reverse, full_time; };
+#define OPT_STRUCT struct ls_args
+static const struct opt ls_opts[] = {
+	OPT_FLAG('a', "all", all, "do not ignore entries starting with ."),
+	OPT_FLAG('A', "almost-all", almost_all, "the same without . and .."),
+	OPT_FLAG('d', "directory", itself, "list directories themselves, not their contents"),
+	OPT_FLAG('h', "human-readable", human, "with -l, print sizes like 1K 234M 2G"),
+	OPT_FLAG('i', "inode", inodes, "print the inode number of each file"),
+	OPT_FLAG('l', NULL, long_form, "use a long listing format"),
+	OPT_FLAG('n', "numeric-uid-gid", numeric, "like -l, but list numeric user and group IDs"),
+	OPT_FLAG('r', "reverse", reverse, "reverse order while sorting"),
+	OPT_FLAG('R', "recursive", recursive, "list subdirectories recursively"),
+	OPT_FLAG('S', NULL, by_size, "sort by file size, largest first"),
+	OPT_FLAG('t', NULL, by_time, "sort by time, newest first"),
+	OPT_FLAG(0, "full-time", full_time, "like -l, with the whole time"),
+	OPT_FLAG('1', NULL, one, "list one file per line"),
+	OPT_END
+};
+#undef OPT_STRUCT
+
+struct ls {
+	struct cmd_ctx *ctx;
+	const struct ls_args *a;
+	struct shell_seen seen;
+	s64 now;
+	bool printed;          /* something stands above: an empty line comes first */
+	int rc;
+};
+
+static int cmp_time(const void *x, const void *y)
+{
+	const struct timespec64 *a = &((const struct shell_entry *)x)->inode.mtime, *b = &((const struct shell_entry *)y)->inode.mtime;
+
+	return a->sec != b->sec ? (a->sec < b->sec ? 1 : -1) : a->nsec != b->nsec ? (a->nsec < b->nsec ? 1 : -1) : 0;
+}
+
+static int cmp_size(const void *x, const void *y)
+{
+	u64 a = ((const struct shell_entry *)x)->inode.size, b = ((const struct shell_entry *)y)->inode.size;
+
+	return a < b ? 1 : a > b ? -1 : 0;
+}
+
+/* The list came sorted by name. */
+static void sort(const struct ls *ls, struct shell_entries *e)
+{
+	if (ls->a->by_time)
+		vec_sort(e, cmp_time);
+	else if (ls->a->by_size)
+		vec_sort(e, cmp_size);
+	for (size_t i = 0; ls->a->reverse && i < e->len / 2; i++) {
+		struct shell_entry t = e->v[i];
+
+		e->v[i] = e->v[e->len - 1 - i];
+		e->v[e->len - 1 - i] = t;
+	}
+}
+
+static bool shown(const struct ls *ls, const struct shell_entry *e)
+{
+	if (e->name[0] != '.' || ls->a->all)
+		return true;
+	return ls->a->almost_all && strcmp(e->name, ".") && strcmp(e->name, "..");
+}
+
+struct widths { int inode, links, user, group, size; };
+
+static void owner(const struct ls *ls, const struct inode *i, char user[32], char group[32])
+{
+	if (!ls->a->numeric) {
+		text_user(i->uid, user);
+		text_group(i->gid, group);
+	} else {
+		snprintf(user, 32, "%u", i->uid);
+		snprintf(group, 32, "%u", i->gid);
+	}
+}
+
+static void size_text(const struct ls *ls, const struct inode *i, char out[32])
+{
+	if (inode_is(i, S_IFCHR) || inode_is(i, S_IFBLK))
+		snprintf(out, 32, "%u, %u", rdev_major(i->rdev), rdev_minor(i->rdev));
+	else if (ls->a->human)
+		text_size_ls(i->size, out);
+	else
+		snprintf(out, 32, "%llu", i->size);
+}
+
+static void widen(int *w, const char *text)
+{
+	*w = max_t(int, *w, (int)strlen(text));
+}
+
+static struct widths measure(const struct ls *ls, const struct shell_entries *e)
+{
+	struct widths w = { 0 };
+	char a[32], b[32];
+
+	for (size_t k = 0; k < e->len; k++) {
+		const struct inode *i = &e->v[k].inode;
+
+		if (!shown(ls, &e->v[k]))
+			continue;
+		snprintf(a, sizeof(a), "%llu", i->ino);
+		widen(&w.inode, a);
+		snprintf(a, sizeof(a), "%u", i->nlink);
+		widen(&w.links, a);
+		owner(ls, i, a, b);
+		widen(&w.user, a);
+		widen(&w.group, b);
+		size_text(ls, i, a);
+		widen(&w.size, a);
+	}
+	return w;
+}
+
+static void print_long(const struct ls *ls, const struct shell_entry *e, const struct widths *w)
+{
+	const struct inode *i = &e->inode;
+	char mode[11], user[32], group[32], size[32], time[64];
+	struct out *o = ls->ctx->out;
+
+	if (e->error) {
+		out_printf(o, "?????????? %*s %-*s %-*s %*s %12s ", w->links, "?", w->user, "?", w->group, "?", w->size, "?", "?");
+		return;
+	}
+	text_mode(i->mode, mode);
+	owner(ls, i, user, group);
+	size_text(ls, i, size);
+	if (ls->a->full_time)
+		text_time_full(&i->mtime, time);
+	else
+		text_time_ls(&i->mtime, ls->now, time);
+	out_printf(o, "%s %*u %-*s %-*s %*s %s ", mode, w->links, i->nlink, w->user, user, w->group, group, w->size, size, time);
+}
+
+static bool is_long(const struct ls_args *a)
+{
+	return a->long_form || a->numeric || a->full_time;
+}
+
+static void print_entry(const struct ls *ls, const struct shell_entry *e, const struct widths *w)
+{
+	struct out *o = ls->ctx->out;
+
+	if (ls->a->inodes)
+		out_printf(o, "%*llu ", w->inode, e->inode.ino);
+	if (is_long(ls->a))
+		print_long(ls, e, w);
+	text_name(o, e->name, strlen(e->name));
+	if (is_long(ls->a) && e->target) {
+		out_puts(o, " -> ");
+		text_name(o, e->target, strlen(e->target));
+	}
+}
+
+/* As many columns as the terminal has room for, filled downwards. */
+static void print_columns(const struct ls *ls, const struct shell_entries *e, const struct widths *w)
+{
+	struct winsize ws = { .ws_col = 80 };
+	size_t width = 0, n = 0, columns, rows;
+	const struct shell_entry **list = malloc((e->len + 1) * sizeof(*list));
+
+	if (!list)
+		return;
+	for (size_t i = 0; i < e->len; i++) {
+		if (!shown(ls, &e->v[i]))
+			continue;
+		list[n++] = &e->v[i];
+		width = max_t(size_t, width, e->v[i].name_len + (ls->a->inodes ? w->inode + 1 : 0));
+	}
+	ioctl(ls->ctx->out->fd, TIOCGWINSZ, &ws);
+	columns = max_t(size_t, (ws.ws_col ? ws.ws_col : 80) / (width + 2), 1);
+	rows = div_round_up(n, columns);
+	for (size_t r = 0; r < rows; r++) {
+		for (size_t c = r; c < n; c += rows) {
+			print_entry(ls, list[c], w);
+			if (c + rows < n)
+				out_printf(ls->ctx->out, "%*s", (int)(width + 2 - list[c]->name_len - (ls->a->inodes ? w->inode + 1 : 0)), "");
+		}
+		out_puts(ls->ctx->out, "\n");
+	}
+	free(list);
+}
+
+static void print_list(const struct ls *ls, const struct shell_entries *e)
+{
+	struct widths w = measure(ls, e);
+
+	if (isatty(ls->ctx->out->fd) && !is_long(ls->a) && !ls->a->one) {
+		print_columns(ls, e, &w);
+		return;
+	}
+	for (size_t i = 0; i < e->len; i++) {
+		if (!shown(ls, &e->v[i]))
+			continue;
+		print_entry(ls, &e->v[i], &w);
+		out_puts(ls->ctx->out, "\n");
+	}
+}
+
+static void json_entry(const struct ls *ls, const struct shell_entry *e)
+{
+	struct out *o = ls->ctx->out;
+
+	out_obj(o, NULL);
+	out_json_strn(o, "name", e->name, strlen(e->name));
+	if (e->error) {
+		out_json_str(o, "error", strerror(-e->error));
+	} else {
+		json_inode(o, &e->inode, &e->loc);
+		if (e->target)
+			out_json_strn(o, "target", e->target, strlen(e->target));
+	}
+	out_end(o);
+}
+
+/* "." and ".." in front, for -a. */
+static int add_dots(struct ls *ls, struct loc dir, struct shell_entries *e)
+{
+	static const char *const names[] = { ".", ".." };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct shell_entry dot = { .loc = dir, .name_len = i + 1 };
+
+		/* The directory that stands for a dangling subvolume is nowhere's child. */
+		if (i && dir.ino != BTRFS_EMPTY_SUBVOL_DIR_OBJECTID)
+			dot.error = dir_parent(dir.root, dir.ino, &dot.loc, &ls->ctx->err);
+		if (!dot.error)
+			dot.error = inode_get(dot.loc.root, dot.loc.ino, &dot.inode, &ls->ctx->err);
+		dot.name = strdup(names[i]);
+		if (!dot.name || vec_push(e, dot)) {
+			free(dot.name);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static void tell_errors(struct ls *ls, const struct shell_entries *e, const char *path)
+{
+	for (size_t i = 0; i < e->len; i++) {
+		if (!e->v[i].error || !shown(ls, &e->v[i]))
+			continue;
+		cmd_error(ls->ctx, "ls: cannot access '%s/%s': %s", path, e->v[i].name, strerror(-e->v[i].error));
+		ls->rc = 1;
+	}
+}
+
+static void print_dir(struct ls *ls, const struct shell_entries *e, const char *path, bool title)
+{
+	struct out *o = ls->ctx->out;
+	u64 total = 0;
+
+	if (ls->ctx->json) {
+		out_obj(o, NULL);
+		out_json_strn(o, "path", path, strlen(path));
+		out_arr(o, "entries");
+		for (size_t i = 0; i < e->len; i++) {
+			if (shown(ls, &e->v[i]))
+				json_entry(ls, &e->v[i]);
+		}
+		out_end(o);
+		out_end(o);
+		return;
+	}
+	if (ls->printed)
+		out_puts(o, "\n");
+	ls->printed = true;
+	if (title)
+		out_printf(o, "%s:\n", path);
+	if (is_long(ls->a)) {
+		for (size_t i = 0; i < e->len; i++)
+			total += shown(ls, &e->v[i]) && !e->v[i].error ? inode_allocated(&e->v[i].inode) : 0;
+		out_printf(o, "total %llu\n", div_round_up(total, 1024));
+	}
+	print_list(ls, e);
+}
+
+/* Directories wait in a list, last first, so that depth costs no stack. */
+struct waiting { char *path; struct loc loc; };
+VEC_TYPE(waitings, struct waiting);
+
+static void push_dir(struct ls *ls, struct waitings *w, const char *path, struct loc loc)
+{
+	struct waiting item = { strdup(path), loc };
+
+	if (!item.path || vec_push(w, item)) {
+		free(item.path);
+		ls->rc = cmd_error(ls->ctx, "ls: not enough memory");
+	}
+}
+
+static void push_subdirs(struct ls *ls, struct waitings *w, const struct shell_entries *e, const char *path)
+{
+	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
+
+	for (size_t i = e->len; i-- > 0;) {
+		const struct shell_entry *x = &e->v[i];
+
+		if (x->error || !shown(ls, x) || !inode_is(&x->inode, S_IFDIR) || !strcmp(x->name, ".") || !strcmp(x->name, ".."))
+			continue;
+		shell_join(&sb, path, x->name);
+		push_dir(ls, w, sb_str(&sb), x->loc);
+	}
+}
+
+static void list_dirs(struct ls *ls, struct waitings *w, bool titles)
+{
+	while (w->len) {
+		struct waiting dir = w->v[--w->len];
+		struct shell_entries e = VEC_INIT;
+		int ret = 0;
+
+		if (ls->a->recursive && shell_seen_add(&ls->seen, dir.loc) != 1) {
+			ls->rc = cmd_error(ls->ctx, "ls: %s: not listing already-listed directory", dir.path);
+			free(dir.path);
+			continue;
+		}
+		if (shell_list(ls->ctx, dir.loc, &e))
+			ls->rc = shell_cannot(ls->ctx, "read directory", dir.path, -EIO);
+		sort(ls, &e);
+		if (ls->a->all) {
+			struct shell_entries dots = VEC_INIT;
+
+			ret = add_dots(ls, dir.loc, &dots);
+			for (size_t i = 0; !ret && i < e.len; i++)
+				ret = vec_push(&dots, e.v[i]);
+			vec_fini(&e);
+			e = dots;
+		}
+		print_dir(ls, &e, dir.path, titles);
+		tell_errors(ls, &e, dir.path);
+		if (ls->a->recursive)
+			push_subdirs(ls, w, &e, dir.path);
+		shell_entries_fini(&e);
+		free(dir.path);
+	}
+}
+
+/* Arguments that are no directories come first, in one list. */
+static void list_files(struct ls *ls, struct shell_entries *files)
+{
+	if (!files->len)
+		return;
+	sort(ls, files);
+	if (ls->ctx->json) {
+		for (size_t i = 0; i < files->len; i++)
+			json_entry(ls, &files->v[i]);
+		return;
+	}
+	print_list(ls, files);
+	ls->printed = true;
+}
+
+static void sort_argument(struct ls *ls, const char *path, struct shell_entries *files, struct waitings *dirs)
+{
+	struct shell_entry e = { .name = strdup(path), .name_len = min_t(size_t, strlen(path), UINT16_MAX) };
+	size_t len;
+
+	/* A symlink to a directory is followed unless it is shown itself. */
+	if (!e.name || shell_look(ls->ctx, path, !is_long(ls->a) && !ls->a->itself, &e.loc, &e.inode)) {
+		ls->rc = 1;
+		free(e.name);
+		return;
+	}
+	if (inode_is(&e.inode, S_IFDIR) && !ls->a->itself) {
+		push_dir(ls, dirs, path, e.loc);
+		free(e.name);
+		return;
+	}
+	if (inode_is(&e.inode, S_IFLNK))
+		symlink_read(e.loc.root, e.loc.ino, &e.target, &len, &ls->ctx->err);
+	if (vec_push(files, e)) {
+		free(e.name);
+		free(e.target);
+	}
+}
+
+static int ls_run(struct cmd_ctx *ctx, void *args)
+{
+	static char dot[] = ".";
+	struct ls ls = { .ctx = ctx, .a = args };
+	struct shell_entries files = VEC_INIT;
+	struct waitings dirs = VEC_INIT;
+	u32 nsec;
+
+	env_now(ctx->env, &ls.now, &nsec);
+	for (int i = max_t(int, ctx->argc, 1) - 1; i >= 0; i--)
+		sort_argument(&ls, ctx->argc ? ctx->argv[i] : dot, &files, &dirs);
+	if (ctx->json) {
+		out_json_begin(ctx->out);
+		out_arr(ctx->out, "ls");
+	}
+	list_files(&ls, &files);
+	list_dirs(&ls, &dirs, ctx->argc > 1 || ls.a->recursive);
+	if (ctx->json) {
+		out_end(ctx->out);
+		out_json_end(ctx->out);
+	}
+	shell_entries_fini(&files);
+	vec_fini(&dirs);
+	shell_seen_fini(&ls.seen);
+	return ls.rc;
+}
+
+const struct cmd verb_ls = { .name = "ls", .usage = { "ls [OPTION]... [FILE]..." }, .brief = "List directory contents", .opts = ls_opts,
+	CMD_ARGS(struct ls_args), .max_args = -1, .flags = CMD_JSON, .run = ls_run, .complete = "inside" };

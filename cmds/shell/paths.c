@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Paths and directories as all verbs look at them. */
+#include <errno.h>
+#include <stdlib.h>
+#include "cmds/shell/shell.h"
+#include "common/mem.h"
+
+int shell_cannot(struct cmd_ctx *ctx, const char *what, const char *path, int ret)
+{
+	bool plain = ret == -ENOENT || ret == -ENOTDIR || ret == -ELOOP || ret == -ENAMETOOLONG || !ctx->err.text[0];
+
+	return cmd_error(ctx, "%s: cannot %s '%s': %s", ctx->cmd->name, what, path, plain ? strerror(-ret) : err_text(&ctx->err));
+}
+
+int shell_resolve(struct cmd_ctx *ctx, const char *path, bool follow, struct loc *loc)
+{
+	int ret;
+
+	err_clear(&ctx->err);
+	ret = *path ? fs_resolve_under(shell_of(ctx)->top, ctx->session->cwd, path, follow, loc, &ctx->err) : -ENOENT;
+	return ret ? shell_cannot(ctx, "access", path, ret) : 0;
+}
+
+int shell_look(struct cmd_ctx *ctx, const char *path, bool follow, struct loc *loc, struct inode *inode)
+{
+	int ret;
+
+	if (shell_resolve(ctx, path, follow, loc))
+		return 1;
+	ret = inode_get(loc->root, loc->ino, inode, &ctx->err);
+	return ret ? shell_cannot(ctx, "access", path, ret) : 0;
+}
+
+char *shell_basename(const char *path)
+{
+	size_t end = strlen(path), start;
+
+	while (end && path[end - 1] == '/')
+		end--;
+	for (start = end; start && path[start - 1] != '/';)
+		start--;
+	if (end - start == 1 && path[start] == '.')
+		end = start;
+	if (end - start == 2 && path[start] == '.' && path[start + 1] == '.')
+		end = start;
+	return mem_strndup(path + start, end - start);
+}
+
+void shell_join(struct strbuf *sb, const char *dir, const char *name)
+{
+	sb_reset(sb);
+	sb_puts(sb, dir);
+	if (!sb->len || sb->v[sb->len - 1] != '/')
+		sb_char(sb, '/');
+	sb_puts(sb, name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct shell_entry *x = a, *y = b;
+	int ret = memcmp(x->name, y->name, min_t(size_t, x->name_len, y->name_len));
+
+	return ret ? ret : (int)x->name_len - (int)y->name_len;
+}
+
+/* A name with a NUL in it ends there for everybody who reads it. */
+static int add_entry(struct root *root, u64 dir, const struct dirent *d, struct shell_entries *out, struct err *err)
+{
+	struct shell_entry e = { .name = mem_strndup((const char *)d->name, d->name_len), .is_subvol = d->is_subvol, .type = d->type };
+
+	if (!e.name)
+		return err_nomem(err);
+	e.name_len = strlen(e.name);
+	e.error = dirent_follow(root, dir, d, &e.loc, err);
+	if (!e.error)
+		e.error = inode_get(e.loc.root, e.loc.ino, &e.inode, err);
+	if (!e.error && inode_is(&e.inode, 0120000)) {
+		size_t len;
+
+		symlink_read(e.loc.root, e.loc.ino, &e.target, &len, err);
+	}
+	if (e.error == -ENOMEM || vec_push(out, e)) {
+		free(e.name);
+		free(e.target);
+		return err_nomem(err);
+	}
+	return 0;
+}
+
+int shell_list(struct cmd_ctx *ctx, struct loc dir, struct shell_entries *out)
+{
+	struct dir_iter it CLEANUP(dir_close) = dir_open(dir.root, dir.ino);
+	struct err entry_err;
+	struct dirent d;
+	int ret;
+
+	*out = (struct shell_entries)VEC_INIT;
+	while (!(ret = dir_next(&it, &d, &ctx->err))) {
+		ret = add_entry(dir.root, dir.ino, &d, out, &entry_err);
+		if (ret) {
+			ctx->err = entry_err;
+			break;
+		}
+	}
+	vec_sort(out, by_name);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+void shell_entries_fini(struct shell_entries *e)
+{
+	for (size_t i = 0; i < e->len; i++) {
+		free(e->v[i].name);
+		free(e->v[i].target);
+	}
+	vec_fini(e);
+}
+
+int shell_seen_add(struct shell_seen *s, struct loc loc)
+{
+	u64 *slot = hmap_put(&s->roots, (uintptr_t)loc.root, NULL);
+	struct hmap *inos;
+	bool fresh;
+
+	if (!slot)
+		return -ENOMEM;
+	if (!*slot)
+		*slot = (uintptr_t)mem_zalloc(sizeof(struct hmap));
+	inos = (struct hmap *)(uintptr_t)*slot;
+	if (!inos || !hmap_put(inos, loc.ino, &fresh))
+		return -ENOMEM;
+	return fresh;
+}
+
+void shell_seen_fini(struct shell_seen *s)
+{
+	size_t pos = 0;
+	u64 key, value;
+
+	while (hmap_next(&s->roots, &pos, &key, &value)) {
+		if (value)
+			hmap_fini((struct hmap *)(uintptr_t)value);
+		free((void *)(uintptr_t)value);
+	}
+	hmap_fini(&s->roots);
+}
