@@ -17,7 +17,12 @@ void *mem_zalloc(size_t size)
 
 void *mem_calloc(size_t n, size_t size)
 {
-	return calloc(nonzero(n), nonzero(size));
+	size_t bytes;
+
+	/* calloc() checks, too, but memory checkers take what it refuses for a bug of its caller. */
+	if (mul_overflows(n, size, &bytes))
+		return NULL;
+	return calloc(1, nonzero(bytes));
 }
 
 void *mem_alloc(size_t n, size_t size)

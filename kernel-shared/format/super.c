@@ -144,6 +144,8 @@ static int check_sys_array(const struct disk_super *sb, struct err *err)
 	const struct disk_chunk *chunk;
 	struct geometry geo;
 	struct validator v = { .geo = &geo, .err = err, .bytenr = le64_get(sb->bytenr), .tree = BTRFS_CHUNK_TREE_OBJECTID };
+	/* old restores put one chunk that is all of the address space: no rule of length can hold */
+	bool flat = le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP;
 	struct key key;
 	int ret;
 
@@ -155,7 +157,7 @@ static int check_sys_array(const struct disk_super *sb, struct err *err)
 	while ((ret = super_sys_chunk_next(sb, &pos, &key, &chunk, &size, err)) > 0) {
 		struct item item = { key, (const u8 *)chunk, size, -1 };
 
-		if (chunk_validate(&v, &item))
+		if (!flat && chunk_validate(&v, &item))
 			return -EUCLEAN;
 		if (!(le64_get(chunk->type) & BTRFS_BLOCK_GROUP_SYSTEM))
 			return err_set(err, -EUCLEAN, "invalid chunk type 0x%llx in sys_array at offset %u", le64_get(chunk->type), pos - size);

@@ -7,7 +7,7 @@
 #include "kernel-shared/tree/cache.h"
 #include "kernel-shared/tree/gate.h"
 
-enum { PREFETCH_MAX = 256, PREFETCH_PARALLEL = 8 /* fewer blocks are gated faster than a thread wakes up */ };
+enum { PREFETCH_MAX = 256, PREFETCH_JOB = 16 /* blocks; fewer are gated faster than a thread wakes up */ };
 
 int nstore_init(struct nstore *s, struct env *env, struct volume *vol, u64 memory)
 {
@@ -207,15 +207,22 @@ struct prefetch {
 };
 
 /* Only what is beyond doubt enters the cache this way. */
-static int prefetch_gate(void *arg, u64 i, unsigned worker)
+static void prefetch_enter(struct prefetch *p, size_t i)
 {
-	struct prefetch *p = arg;
 	struct node *n = p->nodes[i];
 
 	if (p->reqs[i].ret || node_gate(p->s, n->data, p->refs[i], NULL, NULL))
 		node_put(n);
 	else
 		node_put(ncache_insert(p->s->cache, n, false));
+}
+
+static int prefetch_job(void *arg, u64 job, unsigned worker)
+{
+	struct prefetch *p = arg;
+
+	for (size_t i = job * PREFETCH_JOB; i < p->n && i < (job + 1) * PREFETCH_JOB; i++)
+		prefetch_enter(p, i);
 	return 0;
 }
 
@@ -226,11 +233,7 @@ static void prefetch_run(struct prefetch *p)
 	if (rio_read_batch(p->s->vol, p->reqs, p->n, NULL))
 		for (size_t i = 0; i < p->n; i++)
 			p->reqs[i].ret = -EIO;
-	if (p->n >= PREFETCH_PARALLEL)
-		pool_for(p->s->env->pool, p->n, prefetch_gate, p);
-	else
-		for (size_t i = 0; i < p->n; i++)
-			prefetch_gate(p, i, 0);
+	pool_for(p->s->env->pool, div_round_up(p->n, PREFETCH_JOB), prefetch_job, p);
 	p->n = 0;
 }
 

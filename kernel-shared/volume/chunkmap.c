@@ -129,7 +129,7 @@ int volume_add_chunk(struct volume *vol, u64 start, const struct disk_chunk *dc,
 	size_t i;
 	int ret;
 
-	if (volume_is_flat(vol))
+	if (volume_is_flat(vol) && vol->chunks.len)
 		return 0;
 	ret = chunk_check(start, dc, err);
 	if (ret)

@@ -97,7 +97,7 @@ TEST(an_arena_refuses_what_overflows)
 
 	arena_init(&a);
 	CHECK(!arena_alloc(&a, huge));
-	CHECK(!arena_alloc(&a, huge - 64));
+	CHECK(!arena_alloc(&a, huge - 15));
 	CHECK(arena_alloc(&a, 0));
 	arena_reset(&a);
 	arena_fini(&a);

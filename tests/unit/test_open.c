@@ -407,6 +407,51 @@ TEST(a_pending_log_is_there_for_those_who_ask)
 	session_close(&s);
 }
 
+static void one_chunk(struct disk_super *sb, void *arg)
+{
+	struct { struct disk_key key; struct disk_chunk chunk; struct disk_stripe stripe; } PACKED all = {
+		.key = key_disk(KEY(BTRFS_FIRST_CHUNK_TREE_OBJECTID, BTRFS_CHUNK_ITEM_KEY, 0)),
+		.chunk = { .length = le64_of(-1ULL), .owner = le64_of(2), .stripe_len = le64_of(BTRFS_STRIPE_LEN),
+			.type = le64_of(BTRFS_BLOCK_GROUP_SYSTEM), .sector_size = sb->sectorsize, .num_stripes = le16_of(1) },
+		.stripe = { .devid = sb->dev_item.devid },
+	};
+
+	memcpy(all.stripe.dev_uuid, sb->dev_item.uuid, sizeof(all.stripe.dev_uuid));
+	memcpy(sb->sys_chunk_array, &all, sizeof(all));
+	sb->sys_chunk_array_size = le32_of(sizeof(all));
+	sb->flags = le64_of(le64_get(sb->flags) | BTRFS_SUPER_FLAG_METADUMP);
+}
+
+/* What an old restore of a metadata dump leaves: blocks at their logical addresses, and a chunk tree that says otherwise. */
+static void flatten(struct bdev *b, void *arg)
+{
+	enum { LEN = 2 << 20 };
+	struct place *p = arg;
+	u64 logical = round_down_p2(p->bytenr, BTRFS_STRIPE_LEN), start = p->physical[0] - (p->bytenr - logical);
+	u8 *data = mem_alloc(1, LEN);
+
+	if (!data || bdev_read(b, start, data, LEN, NULL) || bdev_write(b, logical, data, LEN, NULL))
+		abort();
+	free(data);
+	with_super(b, one_chunk, NULL);
+}
+
+TEST(a_dump_restored_without_its_chunks_is_read_at_logical_addresses)
+{
+	struct place p;
+	struct damage d = { flatten, &p };
+	struct session s;
+
+	if (!make_image())
+		return;
+	p = place_of(BTRFS_EXTENT_TREE_OBJECTID); /* the first block of the metadata chunk */
+	session_open(&s, with_flags(0), &d);
+	CHECK_OK(s.ret, &s.err);
+	CHECK(s.fs->fs_tree && s.fs->extent_tree);
+	CHECK_EQ(s.fs->vol->chunks.len, 1);
+	session_close(&s);
+}
+
 static void future_feature(struct disk_super *sb, void *arg)
 {
 	sb->incompat_flags = le64_of(le64_get(sb->incompat_flags) | BTRFS_FEATURE_INCOMPAT_EXTENT_TREE_V2);

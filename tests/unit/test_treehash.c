@@ -119,7 +119,7 @@ TEST(every_difference_shows)
 
 	CHECK(begin());
 	for (int i = 0; i < 11; i++) {
-		char top[10];
+		char top[16];
 
 		snprintf(top, sizeof(top), "t%d", i);
 		make_tree(top, false);
