@@ -15,15 +15,26 @@
 GROUP(balance, "balance", BALANCE, "btrfs balance <command> [options] <path>",
       "balance data across devices, or change block groups using filters")
 
-#define DEVICE(X)
+#define DEVICE(X) \
+	X(device_stats) \
+	X(device_usage)
 GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and query devices in the filesystem")
 
 #define FILESYSTEM(X) \
 	X(filesystem_df) \
+	X(filesystem_label) \
 	X(filesystem_usage)
 GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command> [<args>]", "overall filesystem tasks and information")
 
-#define INSPECT(X)
+#define INSPECT(X) \
+	X(inspect_inode_resolve) \
+	X(inspect_logical_resolve) \
+	X(inspect_subvolid_resolve) \
+	X(inspect_rootid) \
+	X(inspect_map_swapfile) \
+	X(inspect_min_dev_size) \
+	X(inspect_tree_stats) \
+	X(inspect_list_chunks)
 GROUP(inspect, "inspect-internal", INSPECT, "btrfs inspect-internal <command> <args>", "query various internal information")
 
 #define PROPERTY(X)
@@ -45,7 +56,11 @@ GROUP(rescue, "rescue", RESCUE, "btrfs rescue <command> [options] <path>", "tool
 #define SCRUB(X)
 GROUP(scrub, "scrub", SCRUB, "btrfs scrub <command> [options] <path>|<device>", "verify checksums of data and metadata")
 
-#define SUBVOLUME(X)
+#define SUBVOLUME(X) \
+	X(subvolume_list) \
+	X(subvolume_get_default) \
+	X(subvolume_find_new) \
+	X(subvolume_show)
 GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "manage subvolumes: create, delete, list, etc")
 
 /* The incumbent's words in its order, then ours. */

@@ -47,6 +47,7 @@ struct table *table_new(unsigned columns, unsigned gap /* spaces between columns
 /* align[i]: 'l' or 'r', one per column. */
 void table_align(struct table *t, const char *align);
 void table_cell(struct table *t, const char *fmt, ...) PRINTF(2, 3); /* left to right, then the next row */
+void table_left(struct table *t, const char *fmt, ...) PRINTF(2, 3); /* a cell aligned left whatever its column is: headings */
 void table_rule(struct table *t);   /* a row of dashes */
 void table_print(struct table *t, struct out *o, bool trailing_blanks);
 void table_free(struct table *t);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include "common/vec.h"
 
-struct cell { size_t at, len; bool rule; };
+struct cell { size_t at, len; bool rule, left; };
 
 struct table {
 	unsigned columns, gap;
@@ -47,29 +47,44 @@ static void table_push(struct table *t, struct cell c)
 		t->failed = true;
 }
 
-void table_cell(struct table *t, const char *fmt, ...)
+static void PRINTF(3, 0) add_cell(struct table *t, bool left, const char *fmt, va_list ap)
 {
 	char text[512], *big = NULL;
-	va_list ap;
+	va_list again;
 	int n;
 
-	if (!t)
-		return;
-	va_start(ap, fmt);
+	va_copy(again, ap);
 	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (n >= (int)sizeof(text)) {
-		va_start(ap, fmt);
-		n = vasprintf(&big, fmt, ap);
-		va_end(ap);
-	}
+	if (n >= (int)sizeof(text))
+		n = vasprintf(&big, fmt, again);
+	va_end(again);
 	if (n < 0) {
 		t->failed = true;
 		return;
 	}
-	table_push(t, (struct cell){ t->text.len, n, false });
+	table_push(t, (struct cell){ t->text.len, n, false, left });
 	sb_add(&t->text, big ? big : text, n);
 	free(big);
+}
+
+void table_cell(struct table *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (t)
+		add_cell(t, false, fmt, ap);
+	va_end(ap);
+}
+
+void table_left(struct table *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (t)
+		add_cell(t, true, fmt, ap);
+	va_end(ap);
 }
 
 void table_rule(struct table *t)
@@ -92,15 +107,16 @@ static void print_cell(const struct table *t, struct strbuf *sb, const struct ce
 {
 	const char *p = c->len ? t->text.v + c->at : "";
 	size_t blanks = c->rule ? 0 : width - columns_of(p, c->len);
+	bool right = t->align[column] == 'r' && !c->left;
 
 	if (c->rule) {
 		sb_pad(sb, '-', width);
 		return;
 	}
-	if (t->align[column] == 'r')
+	if (right)
 		sb_pad(sb, ' ', blanks);
 	sb_add(sb, p, c->len);
-	if (t->align[column] == 'l' && pad)
+	if (!right && pad)
 		sb_pad(sb, ' ', blanks);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs filesystem usage: all of the space, by type and by device. Spec: cli 8.4. */
 #include "cmds/report.h"
+#include "common/mem.h"
 
 struct usage_args { bool tabular; };
 
@@ -111,19 +112,19 @@ static void size_cell(struct cmd_ctx *ctx, struct table *t, u64 bytes)
 
 static void table_head(struct table *t, const struct space_usage **spaces, size_t n)
 {
-	table_cell(t, "%s", "");
-	table_cell(t, "%s", "");
+	table_left(t, "%s", "");
+	table_left(t, "%s", "");
 	for (size_t i = 0; i < n; i++)
-		table_cell(t, "%s", bg_type_name(spaces[i]->flags));
+		table_left(t, "%s", bg_type_name(spaces[i]->flags));
 	for (unsigned i = 0; i < 3; i++)
-		table_cell(t, "%s", "");
-	table_cell(t, "Id");
-	table_cell(t, "Path");
+		table_left(t, "%s", "");
+	table_left(t, "Id");
+	table_left(t, "Path");
 	for (size_t i = 0; i < n; i++)
-		table_cell(t, "%s", profile_of(spaces[i]->flags)->name);
-	table_cell(t, "Unallocated");
-	table_cell(t, "Total");
-	table_cell(t, "Slack");
+		table_left(t, "%s", profile_of(spaces[i]->flags)->name);
+	table_left(t, "Unallocated");
+	table_left(t, "Total");
+	table_left(t, "Slack");
 	table_rule(t);
 }
 
@@ -134,30 +135,37 @@ static void table_sums(struct cmd_ctx *ctx, struct table *t, const struct fs_usa
 	fs_usage_overall(u, &all);
 	table_rule(t);
 	table_cell(t, "%s", "");
-	table_cell(t, "Total");
+	table_left(t, "Total");
 	for (size_t i = 0; i < n; i++)
 		size_cell(ctx, t, spaces[i]->total);
 	size_cell(ctx, t, all.unallocated);
 	size_cell(ctx, t, all.size);
 	size_cell(ctx, t, all.slack);
 	table_cell(t, "%s", "");
-	table_cell(t, "Used");
+	table_left(t, "Used");
 	for (size_t i = 0; i < n; i++)
 		size_cell(ctx, t, spaces[i]->used);
 }
 
 static int print_table(struct cmd_ctx *ctx, const struct fs_usage *u, const struct space_usage **spaces, size_t n)
 {
+	char *right = mem_zalloc(n + 6);
 	struct table *t = table_new(n + 5, 1);
 
-	if (!t)
+	if (!t || !right) {
+		free(right);
+		table_free(t);
 		return cmd_error(ctx, "not enough memory");
+	}
+	memset(right, 'r', n + 5);
+	table_align(t, right);
+	free(right);
 	table_head(t, spaces, n);
 	for (size_t d = 0; d < u->devices.len; d++) {
 		const struct device_usage *dev = &u->devices.v[d];
 
 		table_cell(t, "%llu", dev->devid);
-		table_cell(t, "%s", device_name(dev));
+		table_left(t, "%s", device_name(dev));
 		for (size_t i = 0; i < n; i++)
 			device_cell(ctx, t, fs_usage_chunk_bytes(u, spaces[i]->flags, dev->devid));
 		device_cell(ctx, t, device_unallocated(dev));
