@@ -12,6 +12,21 @@ struct tree_iter tree_range_reverse(struct tree *t, struct key lo, struct key hi
 	return (struct tree_iter){ .tree = t, .lo = lo, .hi = hi, .reverse = true };
 }
 
+bool tree_iter_resumes_at(const struct tree_iter *it, struct key *at)
+{
+	for (int level = 1; level < BTRFS_MAX_LEVEL; level++) {
+		const struct node *n = it->path.nodes[level];
+		int slot = it->path.slots[level];
+
+		/* backward, the key of the child that failed ends what comes before it */
+		if (n && (it->reverse ? slot > 0 : slot + 1 < (int)node_nritems(n))) {
+			*at = it->reverse ? key_prev(node_key(n, slot)) : node_key(n, slot + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
 void tree_iter_fini(struct tree_iter *it)
 {
 	path_fini(&it->path);

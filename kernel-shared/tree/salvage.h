@@ -8,14 +8,14 @@
 
 struct salvage {
 	struct tree_iter it;
-	struct tree *tree;
 	struct key pos, hi;           /* [pos, hi] is still to come */
 	struct key gap_lo, gap_hi;    /* after a gap: the lost keys, inclusive */
 	bool done;
 };
 struct salvage salvage_range(struct tree *t, struct key lo, struct key hi);
 void salvage_fini(struct salvage *s);
-/* 0: *item, valid until the next call; keys ascend strictly. 1: [gap_lo, gap_hi] cannot be read, err says why; call again to go on.
+/* 0: *item, valid until the next call; keys ascend strictly. 1: [gap_lo, gap_hi] cannot be read, err says why; call again to go on (the gap of an
+ * item out of order, in a lenient store, is that item's key).
  * -ENOENT: the end. Other failures (no memory, interrupted) end it. */
 int salvage_next(struct salvage *s, struct item *item, struct err *err);
 

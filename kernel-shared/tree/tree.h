@@ -73,6 +73,8 @@ struct tree_iter tree_range(struct tree *t, struct key lo, struct key hi);
 struct tree_iter tree_range_reverse(struct tree *t, struct key lo, struct key hi); /* from hi down */
 int tree_next(struct tree_iter *it, struct item *item, struct err *err); /* 0, -ENOENT at the end, <0; item valid until the next call */
 void tree_iter_fini(struct tree_iter *it);
+/* After an error: the first key (going backward: the last) of what comes next. False: nothing does. */
+bool tree_iter_resumes_at(const struct tree_iter *it, struct key *at);
 
 /* Many blocks at once, past the cache: read in large requests in disk order, gated, worked on in parallel. */
 struct scan_block {

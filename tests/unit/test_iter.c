@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/unit/unit.h"
 #include "tests/unit/synth.h"
+#include "kernel-shared/tree/salvage.h"
 
 /* Is what the range gives exactly the numbers first..last-1, in this direction? */
 static int range_gives(struct tree *t, struct key lo, struct key hi, bool reverse, u64 first, u64 last)
@@ -126,6 +127,115 @@ TEST(iteration_goes_on_behind_a_block_that_cannot_be_read)
 		CHECK_EQ(errors, 2);
 		CHECK_EQ(items, N - 2 * SYNTH_LEAF);
 	}
+	synth_fini(&s);
+}
+
+static bool same_key(struct key a, struct key b) { return key_eq(&a, &b); }
+
+TEST(salvage_tells_which_keys_were_lost)
+{
+	enum { N = 40000 };
+	const u64 wide = (SYNTH_NODE - sizeof(struct disk_header)) / sizeof(struct disk_key_ptr); /* leaves below a node of level 1 */
+	const u64 leaves = div_round_up(N, SYNTH_LEAF);
+	/* the first leaf; two neighbours; one node of level 1; the last leaf */
+	const struct { u64 block, first, last; } lost[] = {
+		{ 0, 0, SYNTH_LEAF }, { 5, 5 * SYNTH_LEAF, 6 * SYNTH_LEAF }, { 6, 6 * SYNTH_LEAF, 7 * SYNTH_LEAF },
+		{ leaves + 1, wide * SYNTH_LEAF, 2 * wide * SYNTH_LEAF }, { leaves - 1, (leaves - 1) * SYNTH_LEAF, N },
+	};
+	struct err err = ERR_INIT;
+	struct salvage v;
+	struct item item;
+	struct synth s;
+	struct tree t;
+	size_t gap = 0;
+	u64 next = 0;
+	int ret;
+
+	synth_init(&s, 2, MiB(4));
+	synth_tree(&s, &t, N);
+	for (size_t i = 0; i < ARRAY_SIZE(lost); i++)
+		wipe(&s, SYNTH_START + lost[i].block * SYNTH_NODE);
+	v = salvage_range(&t, KEY_MIN, KEY_MAX);
+	while ((ret = salvage_next(&v, &item, &err)) >= 0) {
+		if (!ret) {
+			CHECK_EQ(get_le64(item.data), next);
+			next++;
+			continue;
+		}
+		CHECK(gap < ARRAY_SIZE(lost));
+		CHECK_EQ(lost[gap].first, next);
+		CHECK(same_key(v.gap_lo, next ? key_next(synth_key(next - 1)) : KEY_MIN) || lost[gap - 1].last == next);
+		next = lost[gap].last;
+		CHECK(same_key(v.gap_hi, next < N ? key_prev(synth_key(next)) : KEY_MAX));
+		CHECK(strstr(err_text(&err), "no good copy"));
+		gap++;
+	}
+	salvage_fini(&v);
+	CHECK_EQ(ret, -ENOENT);
+	CHECK_EQ(next, N);
+	CHECK_EQ(gap, ARRAY_SIZE(lost));
+	/* a lost root loses all */
+	wipe(&s, t.bytenr);
+	nstore_forget(&s.store, t.bytenr);
+	v = salvage_range(&t, synth_key(3), synth_key(9));
+	CHECK_EQ(salvage_next(&v, &item, &err), 1);
+	CHECK(same_key(v.gap_lo, synth_key(3)) && same_key(v.gap_hi, synth_key(9)));
+	CHECK_EQ(salvage_next(&v, &item, &err), -ENOENT);
+	salvage_fini(&v);
+	synth_fini(&s);
+}
+
+TEST(going_backward_it_is_known_what_comes_next)
+{
+	struct err err = ERR_INIT;
+	struct tree_iter it;
+	struct item item;
+	struct key at;
+	struct synth s;
+	struct tree t;
+
+	synth_init(&s, 1, MiB(4));
+	synth_tree(&s, &t, 1000);
+	wipe(&s, SYNTH_START + 3 * SYNTH_NODE);
+	wipe(&s, SYNTH_START);
+	it = tree_range_reverse(&t, KEY_MIN, KEY_MAX);
+	while (!tree_next(&it, &item, &err))
+		;
+	CHECK(tree_iter_resumes_at(&it, &at));
+	CHECK(same_key(at, key_prev(synth_key(3 * SYNTH_LEAF))));
+	while (!tree_next(&it, &item, &err))
+		;
+	CHECK(!tree_iter_resumes_at(&it, &at));
+	tree_iter_fini(&it);
+	synth_fini(&s);
+}
+
+TEST(salvage_passes_by_a_key_out_of_order)
+{
+	struct err err = ERR_INIT;
+	u8 block[SYNTH_NODE];
+	struct salvage v;
+	struct item item;
+	struct synth s;
+	struct tree t;
+	u64 items = 0, gaps = 0;
+	int ret;
+
+	synth_init(&s, 1, MiB(4));
+	s.store.lenient = true;
+	synth_tree(&s, &t, 300);
+	synth_read(&s, block, SYNTH_START);
+	((struct disk_item *)block_items(block))[50].key = key_disk(synth_key(3));
+	synth_write(&s, block, SYNTH_START, 0);
+	v = salvage_range(&t, KEY_MIN, KEY_MAX);
+	while ((ret = salvage_next(&v, &item, &err)) >= 0) {
+		items += !ret;
+		gaps += ret == 1;
+	}
+	salvage_fini(&v);
+	CHECK_EQ(items, 299);
+	CHECK_EQ(gaps, 1);
+	CHECK(strstr(err_text(&err), "is out of order"));
 	synth_fini(&s);
 }
 
