@@ -352,7 +352,7 @@ static int describe(const struct sortrun *s, int ret, struct err *err)
 	if (ret == -ENOMEM)
 		return err_nomem(err);
 	if (ret == -EINTR)
-		return env_check_interrupt(s->env, err);
+		return err_set(err, ret, "interrupted");
 	return err_errno(err, ret, "cannot sort through a temporary file in %s", temp_dir(s));
 }
 

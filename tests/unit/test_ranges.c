@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/unit/unit.h"
+#include "common/mem.h"
 #include "common/ranges.h"
+
+/* In place of the library's: fails when told to. */
+static int allocations_left = -1;
+
+void *mem_alloc(size_t n, size_t size)
+{
+	if (!allocations_left)
+		return NULL;
+	allocations_left -= allocations_left > 0;
+	return malloc(n * size);
+}
 
 static u64 random_state;
 
@@ -133,6 +145,32 @@ TEST(a_set_behaves_as_a_bitmap_does)
 	}
 	ranges_fini(&r);
 	CHECK(!r.root && !r.count && !r.bytes);
+}
+
+TEST(a_failure_leaves_the_set_as_it_was)
+{
+	struct ranges r = RANGES_INIT;
+	int failures = 0;
+
+	random_state = 2;
+	memset(model, 0, sizeof(model));
+	for (int i = 0; i < 30000; i++) {
+		u64 start = random_below(SPACE), end = min_t(u64, SPACE, start + 1), ret;
+		bool add = i % 4 != 0;
+
+		allocations_left = i % 3;
+		ret = add ? ranges_add(&r, start * SCALE, end * SCALE) : ranges_del(&r, start * SCALE, end * SCALE);
+		if (!ret)
+			model[start] = add;
+		failures += ret != 0;
+		if (ret || i % 1000 == 0)
+			compare(&r);
+		if (unit_failed)
+			break;
+	}
+	allocations_left = -1;
+	CHECK(failures > 100);
+	ranges_fini(&r);
 }
 
 TEST(ascending_and_descending_fills)
