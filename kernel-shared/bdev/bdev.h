@@ -63,7 +63,7 @@ enum {
 int bdev_open_file(struct env *env, const char *path, unsigned flags, struct bdev **out, struct err *err);
 /* The same, with "@OFFSET" (size suffixes) or "@pN" (libblkid) cut off the end unless a file of the very name exists. */
 int bdev_open_spec(struct env *env, const char *spec, unsigned flags, struct bdev **out, struct err *err);
-/* Is the path, or a device it is behind, mounted or in use? 1 yes (*who: by what, may be NULL), 0 no, -errno unknown.
+/* Is the path (of a slice: the whole), or a device it is behind, mounted or in use? 1 yes (*who: by what, may be NULL), 0 no, -errno unknown.
  * who is heap text. Looks through loop devices and device mapper. */
 int bdev_in_use(const char *path, char **who, struct err *err);
 

@@ -297,14 +297,32 @@ static int loops_over(struct use *u, const struct stat *st, unsigned depth)
 	return each_entry("/sys/block", loop_uses, u, &b);
 }
 
+/* The whole of which a slice is a part. */
+static int stat_spec(const char *spec, struct stat *st)
+{
+	const char *at = strrchr(spec, '@');
+	char *path;
+	int ret;
+
+	if (!stat(spec, st))
+		return 0;
+	ret = -errno;
+	path = at ? mem_strndup(spec, at - spec) : NULL;
+	if (path && !stat(path, st))
+		ret = 0;
+	free(path);
+	return ret;
+}
+
 int bdev_in_use(const char *path, char **who, struct err *err)
 {
 	struct use u = { NULL, STRBUF_INIT };
 	struct stat st;
 	int ret;
 
-	if (stat(path, &st))
-		return err_errno(err, -errno, "cannot look at %s", path);
+	ret = stat_spec(path, &st);
+	if (ret)
+		return err_errno(err, ret, "cannot look at %s", path);
 	if (S_ISBLK(st.st_mode)) {
 		ret = dev_in_use(&u, st.st_rdev, 0);
 	} else if (swap_uses(&st)) {

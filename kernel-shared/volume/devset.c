@@ -2,7 +2,7 @@
 /* Which devices make the volume. */
 #include "common/mem.h"
 #include "common/units.h"
-#include "kernel-shared/volume/private.h"
+#include "kernel-shared/volume/scan.h"
 
 static u64 device_hash(u64 devid, const u8 uuid[16])
 {
@@ -109,9 +109,28 @@ int devset_add(struct volume *vol, struct bdev *bdev, const char *path, const st
 	return 0;
 }
 
+/* A seed is what it was when the filesystem grew out of it, or the filesystem is not whole. */
+static int check_seed(const struct volume *vol, const struct device *d, struct err *err)
+{
+	if (!d->seed || !d->bdev || !d->has_item || le64_get(d->item.generation) == d->generation || vol->flags & VOLUME_LENIENT)
+		return 0;
+	return err_set(err, -EUCLEAN, "the seed device %s has changed: its generation is %llu, not %llu", d->path, d->generation,
+		       le64_get(d->item.generation));
+}
+
+int devset_check_seeds(const struct volume *vol, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < vol->devices.len && !ret; i++)
+		ret = check_seed(vol, vol->devices.v[i], err);
+	return ret;
+}
+
 int volume_add_dev_item(struct volume *vol, const struct disk_dev_item *item, struct err *err)
 {
 	struct device *d = volume_need_device(vol, le64_get(item->devid), item->uuid);
+	int ret = 0;
 
 	if (!d)
 		return err_nomem(err);
@@ -121,206 +140,9 @@ int volume_add_dev_item(struct volume *vol, const struct disk_dev_item *item, st
 	d->total_bytes = le64_get(item->total_bytes);
 	d->bytes_used = le64_get(item->bytes_used);
 	d->seed = memcmp(d->fsid, super_metadata_uuid(&vol->sb), sizeof(d->fsid));
-	return 0;
-}
-
-static int open_one(struct volume *vol, const struct volume_args *args, const char *spec, struct bdev **out, struct err *err)
-{
-	unsigned flags = (args->flags & VOLUME_WRITE ? BDEV_WRITE : 0) | (args->flags & VOLUME_FORCE_MOUNTED ? BDEV_FORCE : 0);
-	struct bdev *b;
-	int ret = bdev_open_spec(vol->env, spec, flags, &b, err);
-
-	if (ret)
-		return ret;
-	if (args->wrap)
-		ret = args->wrap(args->wrap_arg, &b, err);
-	if (ret) {
-		bdev_close(b);
-		return ret;
-	}
-	*out = b;
-	return 0;
-}
-
-static int read_supers(const struct volume_args *args, struct bdev *b, struct disk_super *sb, u8 *valid, struct err *err)
-{
-	bool lenient = args->flags & VOLUME_LENIENT;
-	struct disk_super newest;
-	int ret;
-
-	if (!args->super_bytenr && args->super_copy < 0)
-		return supers_read(b, lenient, sb, valid, err);
-	ret = super_read_bytenr(b, args->super_bytenr ? args->super_bytenr : btrfs_super_offset[args->super_copy], lenient, sb, err);
-	if (!ret && supers_read(b, true, &newest, valid, NULL))
-		*valid = 0;
-	return ret;
-}
-
-/* Two ways to name one device. */
-static const struct device *opened_already(const struct volume *vol, const struct bdev *b)
-{
-	for (size_t i = 0; i < vol->devices.len; i++) {
-		const struct bdev *other = vol->devices.v[i]->bdev;
-
-		if (other && other->id[0] == b->id[0] && other->id[1] == b->id[1])
-			return vol->devices.v[i];
-	}
-	return NULL;
-}
-
-static int add_named(struct volume *vol, const struct volume_args *args, const char *spec, struct err *err)
-{
-	const struct device *twice;
-	struct disk_super sb;
-	struct bdev *b;
-	u8 valid;
-	int ret = open_one(vol, args, spec, &b, err);
-
-	if (ret)
-		return ret;
-	twice = opened_already(vol, b);
-	if (twice)
-		ret = err_set(err, -EEXIST, "%s and %s are the same device", twice->path, spec);
-	if (!ret)
-		ret = read_supers(args, b, &sb, &valid, err);
-	if (!ret)
-		ret = devset_add(vol, b, spec, &sb, valid, NULL, err);
-	if (ret)
-		bdev_close(b);
-	return ret;
-}
-
-/* What holds for all. */
-static void set_super(struct volume *vol, const struct disk_super *sb)
-{
-	vol->sb = *sb;
-	geometry_from_super(&vol->geo, sb);
-	memcpy(vol->fsids[0], super_metadata_uuid(sb), BTRFS_FSID_SIZE);
-	vol->nfsids = 1;
-}
-
-/* The newest superblock speaks for the filesystem; among equals the first device named. */
-static void choose_main(struct volume *vol)
-{
-	for (size_t i = 0; i < vol->devices.len; i++) {
-		struct device *d = vol->devices.v[i];
-
-		if (d->bdev && (!vol->main || d->generation > vol->main->generation))
-			vol->main = d;
-	}
-	set_super(vol, &vol->main->sb);
-	for (size_t i = 0; i < vol->devices.len; i++)
-		vol->devices.v[i]->stale = vol->devices.v[i]->generation < vol->main->generation;
-}
-
-static int check_generations(const struct volume *vol, struct err *err)
-{
-	for (size_t i = 0; vol->writable && i < vol->devices.len; i++)
-		if (vol->devices.v[i]->stale)
-			return err_set(err, -ESTALE, "%s is older than %s (generation %llu, not %llu): it has missed writes, so nothing is written",
-				       vol->devices.v[i]->path, vol->main->path, vol->devices.v[i]->generation, vol->main->generation);
-	return 0;
-}
-
-static int check_fsids(const struct volume *vol, struct err *err)
-{
-	char a[UUID_TEXT_MAX], b[UUID_TEXT_MAX];
-
-	for (size_t i = 0; i < vol->devices.len; i++) {
-		const struct device *d = vol->devices.v[i];
-
-		if (d->bdev && memcmp(super_metadata_uuid(&d->sb), vol->fsids[0], BTRFS_FSID_SIZE))
-			return err_set(err, -EINVAL, "%s and %s belong to different filesystems (%s and %s)", vol->main->path, d->path,
-				       uuid_format(vol->sb.fsid, a), uuid_format(d->sb.fsid, b));
-	}
-	return 0;
-}
-
-static int map_system_chunks(struct volume *vol, struct err *err)
-{
-	const struct disk_chunk *chunk;
-	struct key key;
-	u32 pos = 0, size;
-	int ret;
-
-	while ((ret = super_sys_chunk_next(&vol->sb, &pos, &key, &chunk, &size, err)) > 0) {
-		ret = volume_add_chunk(vol, key.offset, chunk, err);
-		if (ret)
-			return ret;
-	}
-	return ret;
-}
-
-int volume_open(struct env *env, const struct volume_args *args, struct volume **out, struct err *err)
-{
-	struct volume *vol = mem_zalloc(sizeof(*vol));
-	int ret = 0;
-
-	if (!vol)
-		return err_nomem(err);
-	vol->env = env;
-	vol->flags = args->flags;
-	vol->writable = args->flags & VOLUME_WRITE;
-	for (unsigned i = 0; i < args->nspecs && !ret; i++)
-		ret = add_named(vol, args, args->specs[i], err);
-	if (!ret && !vol->devices.len)
-		ret = err_set(err, -EINVAL, "no device was named");
-	if (!ret) {
-		choose_main(vol);
-		ret = check_fsids(vol, err);
-	}
-	if (!ret)
-		ret = super_check_features(&vol->sb, vol->writable, err);
-	if (!ret)
-		ret = check_generations(vol, err);
-	if (!ret)
-		ret = map_system_chunks(vol, err);
-	if (ret) {
-		volume_close(vol);
-		return ret;
-	}
-	*out = vol;
-	return 0;
-}
-
-int volume_open_source(struct env *env, struct logical_source *src, const struct disk_super *sb, const char *name, struct volume **out, struct err *err)
-{
-	struct volume *vol = mem_zalloc(sizeof(*vol));
-	int ret;
-
-	if (!vol)
-		return err_nomem(err);
-	vol->env = env;
-	vol->flags = VOLUME_NOSCAN;
-	vol->source = src;
-	ret = devset_add(vol, NULL, name, sb, 1, &vol->main, err);
-	if (!ret) {
-		set_super(vol, sb);
-		ret = super_check_features(&vol->sb, false, err);
-	}
-	if (!ret)
-		ret = map_system_chunks(vol, err);
-	if (ret) {
-		vol->source = NULL; /* the caller's again */
-		volume_close(vol);
-		return ret;
-	}
-	*out = vol;
-	return 0;
-}
-
-int volume_new(struct env *env, const struct disk_super *sb, struct volume **out, struct err *err)
-{
-	struct volume *vol = mem_zalloc(sizeof(*vol));
-
-	if (!vol)
-		return err_nomem(err);
-	vol->env = env;
-	vol->flags = VOLUME_WRITE | VOLUME_NOSCAN;
-	vol->writable = true;
-	set_super(vol, sb);
-	*out = vol;
-	return 0;
+	if (d->seed && !vol->source)
+		ret = volume_add_seed(vol, d->fsid, err);
+	return ret ? ret : check_seed(vol, d, err);
 }
 
 int volume_add_device(struct volume *vol, struct bdev *bdev, const char *path, const struct disk_dev_item *item, struct device **out, struct err *err)
@@ -383,6 +205,9 @@ void volume_close(struct volume *vol)
 	vec_fini(&vol->chunks);
 	vec_fini(&vol->devices);
 	hmap_fini(&vol->by_id);
+	if (vol->candidates)
+		found_devices_fini(&vol->candidates->found);
+	free(vol->candidates);
 	if (vol->source)
 		vol->source->close(vol->source);
 	free(vol);

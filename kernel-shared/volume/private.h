@@ -11,6 +11,8 @@
 struct device *volume_need_device(struct volume *vol, u64 devid, const u8 uuid[16]);
 /* A device with its superblock; bdev is taken on success. Fills in one that was missing until now. -EEXIST: another device has its place. */
 int devset_add(struct volume *vol, struct bdev *bdev, const char *path, const struct disk_super *sb, u8 valid, struct device **out, struct err *err);
+/* -EUCLEAN when a seed device that is there is not what its DEV_ITEM says. */
+int devset_check_seeds(const struct volume *vol, struct err *err);
 /* Counts missing stripes again after a device came. */
 void volume_count_missing(struct volume *vol);
 void chunk_free(struct chunk *c);

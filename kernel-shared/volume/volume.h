@@ -114,7 +114,8 @@ int volume_add_device(struct volume *vol, struct bdev *bdev, const char *path, c
 /* Closes a device that no chunk uses any more (-EBUSY otherwise). Indexes of those behind it change. */
 int volume_remove_device(struct volume *vol, struct device *dev, struct err *err);
 
-/* The seed filesystem of a device by fsid: found by scanning, attached; its fsid becomes acceptable in headers. */
+/* The seed filesystem of a device by fsid: among the named devices or found by scanning, attached for reading; its fsid becomes
+ * acceptable in headers. volume_add_dev_item does this for every foreign fsid that it meets. Devices not found stay missing. */
 int volume_add_seed(struct volume *vol, const u8 fsid[16], struct err *err);
 /* -ENODEV with the names when a chunk has lost more devices than it survives and flags lack degraded reading. */
 int volume_check_missing(struct volume *vol, bool write, struct err *err);
@@ -164,7 +165,7 @@ void raid_recover_q(unsigned n, size_t len, u8 **d, const u8 *q, unsigned x);
 void raid_recover_pq(unsigned n, size_t len, u8 **d, const u8 *p, const u8 *q, unsigned x, unsigned y);
 
 /* What a scan of the system finds, for `filesystem show` and `device scan`: every btrfs superblock on every block device. */
-struct found_device { char *path; struct disk_super sb; u64 size; };
+struct found_device { char *path; struct disk_super sb; u64 size, id[2]; /* as in struct bdev */ };
 VEC_TYPE(found_devices, struct found_device);
 int volume_scan(struct env *env, struct found_devices *out, struct err *err);
 void found_devices_fini(struct found_devices *f);

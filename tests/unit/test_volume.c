@@ -436,4 +436,253 @@ TEST(reverse_mapping_inverts_the_forward_one)
 	}
 }
 
+TEST(neighbours_complete_a_set_for_reading_only)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	const char *two[2];
+	char cmd[256];
+
+	if (!fixture_make(&f, 3, "-d raid5 -m raid1"))
+		return;
+	f.n = 1;
+	two[0] = f.specs[0];
+	f.specs[0] = f.path[1];
+	CHECK_OK(fixture_open(&f, VOLUME_NEIGHBOURS), &err);
+	CHECK_EQ(f.vol->devices.len, 3);
+	CHECK(!f.vol->degraded);
+	volume_close(f.vol);
+	f.vol = NULL;
+	CHECK_OK(fixture_open(&f, VOLUME_NEIGHBOURS | VOLUME_WRITE), &err);
+	CHECK_OK(add_chunks(f.vol), &err);
+	CHECK(f.vol->degraded);
+	volume_close(f.vol);
+	f.vol = NULL;
+	/* A copy of a member beside it: which one is meant cannot be known, unless it is named. */
+	snprintf(f.path[3], sizeof(f.path[3]), "%s/copy", f.dir);
+	snprintf(cmd, sizeof(cmd), "cp --sparse=always %s %s", f.path[2], f.path[3]);
+	CHECK_EQ(system(cmd), 0);
+	CHECK_EQ(fixture_open(&f, VOLUME_NEIGHBOURS), -EEXIST);
+	CHECK(strstr(err_text(&err), f.path[2]) && strstr(err_text(&err), f.path[3]));
+	f.specs[1] = f.path[3];
+	f.n = 2;
+	CHECK_OK(fixture_open(&f, VOLUME_NEIGHBOURS), &err);
+	CHECK_EQ(f.vol->devices.len, 3);
+	CHECK_STR(volume_device(f.vol, 3, NULL)->path, f.path[3]);
+	f.specs[0] = two[0];
+	f.n = 4;
+}
+
+TEST(devices_of_different_filesystems_are_refused)
+{
+	struct fixture f CLEANUP(fixture_fini), g CLEANUP(fixture_fini);
+
+	if (!fixture_make(&f, 1, "") || !fixture_make(&g, 1, ""))
+		return;
+	f.specs[1] = g.specs[0];
+	f.n = 2;
+	CHECK_EQ(fixture_open(&f, 0), -EINVAL);
+	CHECK(strstr(err_text(&err), "belong to different filesystems"));
+	f.n = 1;
+}
+
+/* Overwrites bytes of a device file. */
+static void poke(const char *path, u64 off, const void *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || pwrite(fd, bytes, len, off) != (ssize_t)len)
+		abort();
+	close(fd);
+}
+
+TEST(the_newest_valid_superblock_wins_and_one_can_be_chosen)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	struct volume_args args = VOLUME_ARGS_INIT;
+	struct disk_super sb;
+
+	if (!fixture_make(&f, 1, ""))
+		return;
+	CHECK_OK(fixture_open(&f, 0), &err);
+	sb = f.vol->sb;
+	CHECK_EQ(f.vol->main->sb_valid, 3);
+	volume_close(f.vol);
+	f.vol = NULL;
+	/* Copy 1 becomes newer. */
+	sb.generation = le64_of(le64_get(sb.generation) + 5);
+	sb.bytenr = le64_of(btrfs_super_offset[1]);
+	super_set_csum(&sb);
+	poke(f.path[0], btrfs_super_offset[1], &sb, sizeof(sb));
+	CHECK_OK(fixture_open(&f, 0), &err);
+	CHECK_EQ(le64_get(f.vol->sb.generation), le64_get(sb.generation));
+	volume_close(f.vol);
+	f.vol = NULL;
+	args.specs = f.specs;
+	args.nspecs = 1;
+	args.super_copy = 0;
+	CHECK_OK(volume_open(&f.env, &args, &f.vol, &err), &err);
+	CHECK_EQ(le64_get(f.vol->sb.generation), le64_get(sb.generation) - 5);
+	volume_close(f.vol);
+	f.vol = NULL;
+	args.super_copy = 7;
+	CHECK_EQ(volume_open(&f.env, &args, &f.vol, &err), -EINVAL);
+	args.super_copy = -1;
+	args.super_bytenr = 65537;
+	CHECK(volume_open(&f.env, &args, &f.vol, &err) < 0);
+	/* One of another filesystem that was here before does not count, however new. */
+	sb.dev_item.uuid[3] ^= 1;
+	sb.generation = le64_of(1000);
+	super_set_csum(&sb);
+	poke(f.path[0], btrfs_super_offset[1], &sb, sizeof(sb));
+	CHECK_OK(fixture_open(&f, 0), &err);
+	CHECK(le64_get(f.vol->sb.generation) < 1000);
+	CHECK_EQ(f.vol->main->sb_valid, 1);
+	volume_close(f.vol);
+	f.vol = NULL;
+	/* Without copy 0 it is all there is. */
+	poke(f.path[0], 65536 + 200, "damage", 6);
+	CHECK_OK(fixture_open(&f, 0), &err);
+	CHECK_EQ(le64_get(f.vol->sb.generation), 1000);
+	volume_close(f.vol);
+	f.vol = NULL;
+	poke(f.path[0], btrfs_super_offset[1] + 200, "damage", 6);
+	CHECK_EQ(fixture_open(&f, 0), -EUCLEAN);
+	CHECK_OK(fixture_open(&f, VOLUME_LENIENT), &err);
+	volume_close(f.vol);
+	f.vol = NULL;
+	poke(f.path[0], 65536 + 64, "!BHRfS_M", 8);
+	poke(f.path[0], btrfs_super_offset[1] + 64, "nothing.", 8);
+	CHECK_EQ(fixture_open(&f, 0), -EUCLEAN);
+	CHECK(strstr(err_text(&err), "interrupted"));
+	poke(f.path[0], 65536 + 64, "nothing.", 8);
+	CHECK_EQ(fixture_open(&f, 0), -EINVAL);
+	CHECK(strstr(err_text(&err), "No valid Btrfs found"));
+}
+
+TEST(a_failing_device_is_read_around)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	u8 *model = calloc(1, REGION);
+
+	if (!fixture_make(&f, 3, "-d raid5 -m raid1c3")) {
+		free(model);
+		return;
+	}
+	CHECK_OK(open_subset(&f, 7, VOLUME_WRITE), &err);
+	CHECK_OK(rio_write(f.vol, data_chunk(f.vol)->start, REGION, model, &err), &err);
+	CHECK_OK(scribble(&f, model, 3), &err);
+	/* Cut short: reads of its part fail as if the disk were dying. */
+	CHECK_EQ(truncate(f.path[1], 2 << 20), 0);
+	CHECK_OK(open_subset(&f, 7, VOLUME_LENIENT), &err);
+	CHECK(!f.vol->degraded);
+	CHECK(reads_as(&f, model, 0));
+	CHECK(!reads_as(&f, model, 1));
+	CHECK(strstr(err_text(&err), f.path[1]));
+	free(model);
+}
+
+struct verifier { const u8 *model; u64 start; unsigned bad; };
+
+/* Knows what should be there. */
+static int verify(void *arg, u64 start, u32 len, const void *data)
+{
+	struct verifier *v = arg;
+	bool good = start + len > v->start + REGION || !memcmp(data, v->model + (start - v->start), len);
+
+	v->bad += !good;
+	return good ? 0 : -EIO;
+}
+
+TEST(a_partial_row_write_does_not_cement_damage_beside_it)
+{
+	const char *names[] = { "raid5", "raid6" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		struct fixture f CLEANUP(fixture_fini);
+		u8 *model = calloc(1, REGION), fresh[8192];
+		struct verifier v = { model, 0, 0 };
+		char options[64];
+		struct phys p;
+
+		snprintf(options, sizeof(options), "-d %s -m raid1c3", names[i]);
+		if (!fixture_make(&f, 4, options)) {
+			free(model);
+			return;
+		}
+		CHECK_OK(open_subset(&f, 0xf, VOLUME_WRITE), &err);
+		v.start = data_chunk(f.vol)->start;
+		CHECK_OK(rio_write(f.vol, v.start, REGION, model, &err), &err);
+		CHECK_OK(scribble(&f, model, 8), &err);
+		/* Column 1 of row 0 rots at the offsets that a write to column 0 touches. */
+		CHECK_OK(rio_map(f.vol, v.start + 65536 + 4096, 4096, 1, &p), &err);
+		poke(p.dev->path, p.physical, options, sizeof(options));
+		f.vol->verify = verify;
+		f.vol->verify_arg = &v;
+		env_random(&f.env, fresh, sizeof(fresh));
+		memcpy(model + 4096, fresh, sizeof(fresh));
+		CHECK_OK(rio_write(f.vol, v.start + 4096, sizeof(fresh), fresh, &err), &err);
+		CHECK_EQ(v.bad, 1);
+		CHECK(reads_as(&f, model, 0));
+		CHECK(reads_as(&f, model, 2));
+		CHECK(parity_is_right(&f, model));
+		/* Beyond what the parity makes good nothing is written. */
+		for (unsigned col = 1; col < 2 + i; col++) {
+			CHECK_OK(rio_map(f.vol, v.start + 65536 * col + 4096, 4096, 1, &p), &err);
+			poke(p.dev->path, p.physical, options, sizeof(options));
+		}
+		p.dev = data_chunk(f.vol)->stripes[data_chunk(f.vol)->data_stripes].dev;
+		poke(p.dev->path, data_chunk(f.vol)->stripes[data_chunk(f.vol)->data_stripes].physical + 4096, options, sizeof(options));
+		CHECK_EQ(rio_write(f.vol, v.start + 4096, sizeof(fresh), fresh, &err), i ? 0 : -EIO);
+		free(model);
+	}
+}
+
+TEST(a_moving_chunk_is_read_where_it_was_and_written_to_both)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	u8 *model = calloc(1, REGION), *buf = malloc(REGION);
+	struct disk_chunk *to = calloc(1, sizeof(*to) + 2 * sizeof(struct disk_stripe));
+	const struct chunk *c;
+	u64 start;
+
+	if (!fixture_make(&f, 2, "-d single -m raid1")) {
+		free(model);
+		free(buf);
+		free(to);
+		return;
+	}
+	CHECK_OK(open_subset(&f, 3, VOLUME_WRITE), &err);
+	c = data_chunk(f.vol);
+	start = c->start;
+	CHECK_OK(rio_write(f.vol, start, REGION, model, &err), &err);
+	CHECK_OK(scribble(&f, model, 1), &err);
+	*to = (struct disk_chunk){ .length = le64_of(c->length), .stripe_len = le64_of(65536), .num_stripes = le16_of(2), .sub_stripes = le16_of(1),
+		.type = le64_of(BTRFS_BLOCK_GROUP_DATA | BTRFS_BLOCK_GROUP_RAID1) };
+	for (int i = 0; i < 2; i++) {
+		to->stripes[i].devid = le64_of(f.vol->devices.v[i]->devid);
+		to->stripes[i].offset = le64_of(200 << 20);
+		memcpy(to->stripes[i].dev_uuid, f.vol->devices.v[i]->uuid, 16);
+	}
+	for (int moved = 0; moved < 2; moved++) {
+		CHECK_OK(volume_move_chunk(f.vol, start, to, &err), &err);
+		CHECK_EQ(volume_move_chunk(f.vol, start, to, &err), -EBUSY);
+		CHECK_OK(rio_read(f.vol, start, REGION, 0, buf, &err), &err);
+		CHECK_OK(rio_write_next(f.vol, start, REGION, buf, &err), &err);
+		CHECK_OK(scribble(&f, model, 2 + moved), &err);
+		CHECK_EQ(rio_copies(f.vol, start), 1);
+		CHECK(reads_as(&f, model, 0));
+		volume_settle_chunks(f.vol, moved);
+		CHECK_EQ(rio_copies(f.vol, start), 1 + moved);
+		CHECK(reads_as(&f, model, 0));
+	}
+	CHECK(reads_as(&f, model, 2));
+	CHECK_EQ(rio_write_next(f.vol, start, 4096, buf, &err), -EINVAL);
+	CHECK_EQ(volume_remove_chunk(f.vol, start + 1), -ENOENT);
+	CHECK_OK(volume_remove_chunk(f.vol, start), &err);
+	CHECK_EQ(rio_copies(f.vol, start), 0);
+	free(model);
+	free(buf);
+	free(to);
+}
+
 UNIT_MAIN
