@@ -142,9 +142,11 @@ static char *text_file_type(char *o, u8 type)
 	return type < BTRFS_FT_MAX && names[type] ? text_str(o, names[type]) : text_field(o, "DIR_ITEM.", type);
 }
 
-static void print_entry(struct print_ctx *p, const struct dir_entry_view *e)
+/* left: bytes of the item behind the entry's header; names and data that claim more are cut there. */
+static void print_entry(struct print_ctx *p, const struct dir_entry_view *e, u32 left)
 {
-	char *o = text_open(p->sb, PRINT_KEY_MAX + 200 + 4 * ((size_t)e->name_len + e->data_len));
+	u32 name_len = min_t(u32, e->name_len, left), data_len = min_t(u32, e->data_len, left - name_len);
+	char *o = text_open(p->sb, PRINT_KEY_MAX + 200 + 2 * PRINT_NAME_MAX);
 
 	if (!o)
 		return;
@@ -153,9 +155,9 @@ static void print_entry(struct print_ctx *p, const struct dir_entry_view *e)
 	o = text_field(o, "\n\t\ttransid ", e->transid);
 	o = text_field(o, " data_len ", e->data_len);
 	o = text_field(o, " name_len ", e->name_len);
-	o = text_name(p, text_lit(o, "\n\t\tname: "), e->name, e->name_len);
+	o = text_name(p, text_lit(o, "\n\t\tname: "), e->name, name_len);
 	if (e->data_len)
-		o = text_name(p, text_lit(o, "\n\t\tdata "), e->data, e->data_len);
+		o = text_name(p, text_lit(o, "\n\t\tdata "), e->name + name_len, data_len);
 	text_close(p->sb, text_lit(o, "\n"));
 }
 
@@ -165,10 +167,12 @@ void dir_item_print(struct print_ctx *p, const struct item *item)
 	u32 pos = 0;
 
 	while (dir_item_next(item, &pos, &e))
-		print_entry(p, &e);
+		print_entry(p, &e, -1u);
 	if (pos >= item->size)
 		return;
-	if (item->size - pos < sizeof(struct disk_dir_item))
+	if (item->size - pos >= sizeof(struct disk_dir_item))
+		print_entry(p, &e, item->size - pos - sizeof(struct disk_dir_item));
+	else
 		e = (struct dir_entry_view){ 0 };
 	print_error(p, "invalid length, cur=%u name_len=%u data_len=%u size=%u", pos, e.name_len, e.data_len, item->size);
 }

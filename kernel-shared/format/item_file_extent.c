@@ -45,10 +45,10 @@ static int check_inline(struct validator *v, const struct item *item, const stru
 	u64 ram = le64_get(e->ram_bytes);
 
 	if (item->key.offset &&
-	    violate(v, item, "extent-inline-offset", "invalid file_offset for inline file extent, have %llu expect 0", item->key.offset))
+	    violate(v, item, "file-extent-inline-offset", "invalid file_offset for inline file extent, have %llu expect 0", item->key.offset))
 		return -EUCLEAN;
 	if (e->compression == BTRFS_COMPRESS_NONE && item->size - BTRFS_FILE_EXTENT_INLINE_DATA_START != ram)
-		return violate(v, item, "extent-inline-size", "invalid ram_bytes for uncompressed inline extent, have %u expect %llu", item->size,
+		return violate(v, item, "file-extent-inline-size", "invalid ram_bytes for uncompressed inline extent, have %u expect %llu", item->size,
 			       BTRFS_FILE_EXTENT_INLINE_DATA_START + ram);
 	return 0;
 }
@@ -71,17 +71,17 @@ static int check_regular(struct validator *v, const struct item *item, const str
 {
 	u64 num_bytes = le64_get(e->num_bytes), end;
 
-	if (check_aligned(v, item, "extent-ram-align", "ram_bytes", le64_get(e->ram_bytes)) ||
-	    check_aligned(v, item, "extent-bytenr-align", "disk_bytenr", le64_get(e->disk_bytenr)) ||
-	    check_aligned(v, item, "extent-disk-align", "disk_num_bytes", le64_get(e->disk_num_bytes)) ||
-	    check_aligned(v, item, "extent-offset-align", "offset", le64_get(e->offset)) ||
-	    check_aligned(v, item, "extent-num-align", "num_bytes", num_bytes))
+	if (check_aligned(v, item, "file-extent-ram-align", "ram_bytes", le64_get(e->ram_bytes)) ||
+	    check_aligned(v, item, "file-extent-bytenr-align", "disk_bytenr", le64_get(e->disk_bytenr)) ||
+	    check_aligned(v, item, "file-extent-disk-align", "disk_num_bytes", le64_get(e->disk_num_bytes)) ||
+	    check_aligned(v, item, "file-extent-offset-align", "offset", le64_get(e->offset)) ||
+	    check_aligned(v, item, "file-extent-num-align", "num_bytes", num_bytes))
 		return -EUCLEAN;
 	if (add_overflows(item->key.offset, num_bytes, &end) &&
-	    violate(v, item, "extent-overflow", "extent end overflow, have file offset %llu extent num bytes %llu", item->key.offset, num_bytes))
+	    violate(v, item, "file-extent-overflow", "extent end overflow, have file offset %llu extent num bytes %llu", item->key.offset, num_bytes))
 		return -EUCLEAN;
 	if (previous_end(v, item, prev, &end) && unlikely(end > item->key.offset))
-		return violate(v, item, "extent-overlap", "file extent end range (%llu) goes beyond start offset (%llu) of the next file extent", end,
+		return violate(v, item, "file-extent-overlap", "file extent end range (%llu) goes beyond start offset (%llu) of the next file extent", end,
 			       item->key.offset);
 	return 0;
 }
@@ -91,23 +91,23 @@ int extent_data_validate(struct validator *v, const struct item *item, const str
 	const struct disk_file_extent_item *e = (const void *)item->data;
 
 	if (unaligned(v, item->key.offset) &&
-	    violate(v, item, "extent-key-align", "unaligned file_offset for file extent, have %llu should be aligned to %u", item->key.offset,
+	    violate(v, item, "file-extent-key-align", "unaligned file_offset for file extent, have %llu should be aligned to %u", item->key.offset,
 		    v->geo->sectorsize))
 		return -EUCLEAN;
 	if (inode_rule_broken(v, item, prev) && violate_inode_rule(v, item, prev))
 		return -EUCLEAN;
 	if (e->type > BTRFS_FILE_EXTENT_PREALLOC)
-		return violate(v, item, "extent-type", "invalid type for file extent, have %u expect range [0, %u]", e->type, BTRFS_FILE_EXTENT_PREALLOC);
+		return violate(v, item, "file-extent-type", "invalid type for file extent, have %u expect range [0, %u]", e->type, BTRFS_FILE_EXTENT_PREALLOC);
 	if (e->compression >= BTRFS_COMPRESS_TYPES &&
-	    violate(v, item, "extent-compression", "invalid compression for file extent, have %u expect range [0, %u]", e->compression,
+	    violate(v, item, "file-extent-compression", "invalid compression for file extent, have %u expect range [0, %u]", e->compression,
 		    BTRFS_COMPRESS_TYPES - 1))
 		return -EUCLEAN;
-	if (e->encryption && violate(v, item, "extent-encryption", "invalid encryption for file extent, have %u expect 0", e->encryption))
+	if (e->encryption && violate(v, item, "file-extent-encryption", "invalid encryption for file extent, have %u expect 0", e->encryption))
 		return -EUCLEAN;
 	if (e->type == BTRFS_FILE_EXTENT_INLINE)
 		return check_inline(v, item, e);
 	if (item->size != sizeof(*e))
-		return violate(v, item, "extent-size", "invalid item size for reg/prealloc file extent, have %u expect %zu", item->size, sizeof(*e));
+		return violate(v, item, "file-extent-size", "invalid item size for reg/prealloc file extent, have %u expect %zu", item->size, sizeof(*e));
 	return check_regular(v, item, e, prev);
 }
 
@@ -124,19 +124,20 @@ void extent_data_print(struct print_ctx *p, const struct item *item)
 {
 	static const char *const types[] = { "inline", "regular", "prealloc" };
 	struct file_extent_view e;
-	char *o;
+	bool whole = !file_extent_parse(item, &e);
+	char *o = print_fits(p, item, BTRFS_FILE_EXTENT_INLINE_DATA_START) ? text_open(p->sb, 400) : NULL;
 
-	if (file_extent_parse(item, &e)) {
-		print_fits(p, item, sizeof(struct disk_file_extent_item));
-		return;
-	}
-	o = text_open(p->sb, 400);
 	if (!o)
 		return;
 	o = text_field(o, "\t\tgeneration ", e.generation);
 	o = text_field(o, " type ", e.type);
 	o = text_str(text_lit(o, " ("), e.type < ARRAY_SIZE(types) ? types[e.type] : "unknown");
 	o = text_lit(o, ")\n");
+	if (!whole) {
+		text_close(p->sb, o);
+		print_fits(p, item, sizeof(struct disk_file_extent_item));
+		return;
+	}
 	if (e.type == BTRFS_FILE_EXTENT_INLINE) {
 		o = text_field(o, "\t\tinline extent data size ", e.inline_len);
 		o = text_field(o, " ram_bytes ", e.ram_bytes);

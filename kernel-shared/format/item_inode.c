@@ -148,25 +148,32 @@ void inode_item_print(struct print_ctx *p, const struct item *item)
 	text_close(p->sb, text_lit(o, "\n"));
 }
 
+static void print_ref(struct print_ctx *p, const struct item *item, const struct inode_ref_view *ref, u32 name_len)
+{
+	char *o = text_open(p->sb, 128 + PRINT_NAME_MAX);
+
+	if (!o)
+		return;
+	o = text_field(o, "\t\tindex ", ref->index);
+	if (item->key.type == BTRFS_INODE_EXTREF_KEY)
+		o = text_field(o, " parent ", ref->parent);
+	o = text_field(o, " namelen ", ref->name_len);
+	o = text_name(p, text_lit(o, " name: "), ref->name, name_len);
+	text_close(p->sb, text_lit(o, "\n"));
+}
+
 void inode_ref_print(struct print_ctx *p, const struct item *item)
 {
-	struct inode_ref_view ref;
-	u32 pos = 0;
+	struct inode_ref_view ref = { 0 };
+	u32 pos = 0, head = ref_head(item);
 
-	while (inode_ref_next(item, &pos, &ref)) {
-		char *o = text_open(p->sb, 128 + 4 * (size_t)ref.name_len);
-
-		if (!o)
-			return;
-		o = text_field(o, "\t\tindex ", ref.index);
-		if (item->key.type == BTRFS_INODE_EXTREF_KEY)
-			o = text_field(o, " parent ", ref.parent);
-		o = text_field(o, " namelen ", ref.name_len);
-		o = text_name(p, text_lit(o, " name: "), ref.name, ref.name_len);
-		text_close(p->sb, text_lit(o, "\n"));
-	}
-	if (pos < item->size)
-		print_error(p, "invalid length, cur=%u size=%u", pos, item->size);
+	while (inode_ref_next(item, &pos, &ref))
+		print_ref(p, item, &ref, ref.name_len);
+	if (pos >= item->size)
+		return;
+	if (item->size - pos >= head)
+		print_ref(p, item, &ref, item->size - pos - head); /* the name as far as the item goes */
+	print_error(p, "invalid length, cur=%u size=%u", pos, item->size);
 }
 
 void orphan_print(struct print_ctx *p, const struct item *item)

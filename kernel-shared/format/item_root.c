@@ -134,13 +134,13 @@ void root_ref_print(struct print_ctx *p, const struct item *item)
 		print_fits(p, item, sizeof(struct disk_root_ref) + ref.name_len);
 		return;
 	}
-	o = text_open(p->sb, 128 + 4 * (size_t)ref.name_len);
+	o = text_open(p->sb, 128 + PRINT_NAME_MAX);
 	if (!o)
 		return;
 	o = text_str(text_lit(o, "\t\troot "), item->key.type == BTRFS_ROOT_REF_KEY ? "ref" : "backref");
 	o = text_field(o, " key dirid ", ref.dirid);
 	o = text_field(o, " sequence ", ref.sequence);
-	o = text_escape(text_lit(o, " name "), ref.name, ref.name_len);
+	o = text_escape(text_lit(o, " name "), ref.name, min_t(u32, ref.name_len, BTRFS_NAME_LEN));
 	text_close(p->sb, text_lit(o, "\n"));
 }
 

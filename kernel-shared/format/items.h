@@ -78,7 +78,7 @@ void print_bg_flags(struct strbuf *sb, u64 flags);
 #define item_struct(item, type) ((const type *)((item)->size >= sizeof(type) ? (item)->data : NULL))
 
 /* Iterating the parts of composite items. Each starts with pos = 0, returns false at the end or at the first part that does
- * not fit; *pos then tells whether everything was consumed (== size). */
+ * not fit; *pos then tells whether everything was consumed (== size). Of a name that does not fit its item, *out has what the header says. */
 struct dir_entry_view { const struct disk_dir_item *item; struct key location; u64 transid; const u8 *name; u16 name_len; const u8 *data; u16 data_len; u8 type; };
 bool dir_item_next(const struct item *item, u32 *pos, struct dir_entry_view *out);
 struct inode_ref_view { u64 parent, index; const u8 *name; u16 name_len; }; /* parent: the key's offset, or the extref's own */

@@ -16,10 +16,11 @@ char *text_key(char *o, const struct key *key);
 char *text_objectid(char *o, u64 objectid, u8 type);
 char *text_time(struct print_ctx *p, char *o, const struct disk_timespec *ts);
 char *text_bg_flags(char *o, u64 flags);
-/* "HIDDEN" or the escaped name: at most 4 * n + 6 bytes. */
-static inline char *text_name(const struct print_ctx *p, char *o, const u8 *name, size_t n)
+/* "HIDDEN" or the escaped name or value, of which the incumbent never shows more than 255 bytes. */
+enum { PRINT_NAME_MAX = 4 * BTRFS_NAME_LEN };
+static inline char *text_name(const struct print_ctx *p, char *o, const u8 *name, u32 n)
 {
-	return p->hide_names ? text_lit(o, "HIDDEN") : text_escape(o, name, n);
+	return p->hide_names ? text_lit(o, "HIDDEN") : text_escape(o, name, n < BTRFS_NAME_LEN ? n : BTRFS_NAME_LEN);
 }
 /* A line for standard error: "ERROR: ...". */
 void print_error(struct print_ctx *p, const char *fmt, ...) PRINTF(2, 3);

@@ -49,11 +49,7 @@ static char *text_date(char *o, s64 day)
 	u32 doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153, month = mp < 10 ? mp + 3 : mp - 9;
 
 	year = era * 400 + yoe + (month <= 2);
-	if (year >= 0 && year < 10000)
-		o = text_4(o, year);
-	else
-		o = text_s64(o, year);
-	o = text_2(text_lit(o, "-"), month);
+	o = text_2(text_lit(text_s64(o, year), "-"), month); /* the year is not padded, as strftime has it */
 	return text_lit(text_2(text_lit(o, "-"), doy - (153 * mp + 2) / 5 + 1), " ");
 }
 
