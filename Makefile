@@ -38,9 +38,11 @@ define newline
 endef
 CONFIG := $(foreach f,$(FEATURES),$(hash)define HAVE_$(f) $(if $(call on,$(f)),1,0)$(newline))
 
-CPPFLAGS_ALL := -I. -include $(BUILD)/config.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(shell $(PKG_CONFIG) --cflags $(filter-out readline,$(PKGS))) $(CPPFLAGS)
+# Before `make deps` there may be no pkg-config; then nothing is built either.
+pkgs = $(if $(shell command -v $(PKG_CONFIG)),$(shell $(PKG_CONFIG) $(1)))
+CPPFLAGS_ALL := -I. -include $(BUILD)/config.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(call pkgs,--cflags $(filter-out readline,$(PKGS))) $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 $(OPT) -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) -pthread $(CFLAGS)
-LDLIBS_ALL := $(shell $(PKG_CONFIG) $(PKG_STATIC) --libs $(PKGS)) -lpthread -lm $(LDLIBS)
+LDLIBS_ALL := $(call pkgs,$(PKG_STATIC) --libs $(PKGS)) -lpthread -lm $(LDLIBS)
 
 SRCS := $(wildcard main.c cmds/*.c cmds/*/*.c common/*.c crypto/*.c kernel-shared/*/*.c)
 OBJS := $(SRCS:%.c=$(BUILD)/%.o)
@@ -74,6 +76,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libbtrbox.a
 # Both are rewritten only when they change, and then everything that was made with the old ones is made again.
 keep = $(shell mkdir -p $(@D))$(file >$@.new,$(1))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/config.h: FORCE
+	@$(PKG_CONFIG) --exists --print-errors $(PKGS) || { echo "something is missing: 'make deps' gets it" >&2; exit 1; }
 	$(call keep,$(CONFIG))
 $(BUILD)/flags: FORCE
 	$(call keep,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_STATIC) $(LDFLAGS) $(LDLIBS_ALL) $(sort $(SRCS)))
