@@ -73,6 +73,13 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libbtrbox.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/libbtrbox.a $(LDLIBS_ALL)
 
+# Fuzz targets: with a plain driver that runs files, or (FUZZER=1, clang) with libFuzzer.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(if $(FUZZER),,tests/fuzz/driver.c) $(BUILD)/libbtrbox.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(if $(FUZZER),-fsanitize=fuzzer) $(LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libbtrbox.a $(LDLIBS_ALL)
+$(FUZZ): tests/fuzz/fuzz.h
+
 # Both are rewritten only when they change, and then everything that was made with the old ones is made again.
 keep = $(shell mkdir -p $(@D))$(file >$@.new,$(1))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/config.h: FORCE
@@ -86,25 +93,26 @@ $(BUILD)/flags: FORCE
 T ?=
 PICK = $(if $(T),'$(subst ','\'',$(T))')
 LANES ?= $(shell nproc)
-unit-programs: $(UNITS)
+test-programs: $(UNITS) $(FUZZ)
 units: $(UNITS)
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
 # What is missing is installed first, so a fresh make has to look for the libraries again.
 test test-full: ensure-deps
-	@$(MAKE) --no-print-directory -s -j$(LANES) all unit-programs
+	@$(MAKE) --no-print-directory -s -j$(LANES) all test-programs
 	@$(if $(filter test-full,$@),TEST_FULL=1) tests/run -b $(BUILD) -j $(LANES) $(PICK)
 # Other optimisation, other warnings: they are judged in the plain build.
 SANITIZE := BUILD=build-$$kind WERROR= OPT="-O1 -g -fno-omit-frame-pointer $$flags"
 asan tsan: ensure-deps
 	@kind=$@; flags="$(if $(filter asan,$@),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined,-fsanitize=thread)"; \
-	$(MAKE) --no-print-directory -s -j$(LANES) $(SANITIZE) build-$$kind/btrbox unit-programs && \
+	$(MAKE) --no-print-directory -s -j$(LANES) $(SANITIZE) build-$$kind/btrbox test-programs && \
 	tests/run -b build-$$kind -j $(LANES) $(PICK)
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 bench-programs: $(BENCHES)
 bench: ensure-deps
 	@$(MAKE) --no-print-directory -s -j$(LANES) all bench-programs
 	@tests/bench/run $(B)
-fuzz:
+fuzz-programs: $(FUZZ)
+fuzz: ensure-deps
 	@tests/fuzz/run $(F)
 demo: ensure-deps
 	@$(MAKE) --no-print-directory -s -j$(LANES) all
@@ -145,7 +153,7 @@ help:
 clean:
 	rm -rf build build-* btrbox btrbox.static links
 FORCE:
-.PHONY: all links unit-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install help clean FORCE
+.PHONY: all links test-programs fuzz-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install help clean FORCE
 -include $(OBJS:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
 
 ## make            builds btrbox and the folder links/
