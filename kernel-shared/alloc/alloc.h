@@ -23,11 +23,13 @@ struct block_group {
 	struct ranges free;           /* allocatable now; superblock stripes excluded. RAID5/6: whole rows that hold nothing committed, and what is
 	                                 left of rows opened in this transaction */
 	struct ranges partial;        /* RAID5/6: free space in rows that hold something committed; the fallback, with a warning */
+	struct ranges opened;         /* RAID5/6: rows first used in this transaction */
 	struct ranges pinned;         /* freed, but the last commit refers to it: free after the commit */
 	struct ranges excluded;       /* spec 5.5 */
 	bool fst_bitmaps, fst_loaded; /* free space tree state */
 	u32 fst_extents;
 	u64 cursor;                   /* where the next search begins */
+	bool changed;                 /* since the last commit */
 };
 
 enum ref_kind { REF_TREE, REF_SHARED_TREE, REF_DATA, REF_SHARED_DATA };
@@ -48,8 +50,10 @@ struct ref_change {
 struct alloc;
 int alloc_open(struct env *env, struct volume *vol, struct nstore *store, struct roots *roots, struct alloc **out, struct err *err);
 void alloc_close(struct alloc *a);
-/* The block source of the open transaction for every tree of this filesystem. */
-struct block_source *alloc_block_source(struct alloc *a);
+/* The generation being written: what is freed and younger is free at once. Set at the begin of each transaction. */
+void alloc_set_transid(struct alloc *a, u64 transid);
+/* Told of every extent that ceases to exist before it was ever committed, and of every one that a run deletes. */
+void alloc_on_dead(struct alloc *a, void (*fn)(void *arg, u64 bytenr, u64 len, bool tree), void *arg);
 
 /* --- space in memory --- */
 struct block_group *alloc_block_group(struct alloc *a, u64 bytenr);         /* the one that holds bytenr, NULL */
@@ -66,14 +70,20 @@ int alloc_reserve(struct alloc *a, u64 type, u64 bytes, struct err *err);
 void alloc_unreserve(struct alloc *a, u64 type, u64 bytes);
 
 /* --- chunks --- */
-/* A chunk of this type and profile, sized by spec 5.6; in memory now, its items are queued. */
-int chunk_create(struct alloc *a, u64 flags, u64 size_hint, struct chunk **out, struct err *err);
-/* Removes an empty block group with its chunk at the next run. -EBUSY when it is in use. */
+/* A chunk of this type and profile, sized by spec 5.6; in memory now (chunk map, block group, free space), its items are written by alloc_write_items. */
+int chunk_create(struct alloc *a, u64 flags, struct block_group **out, struct err *err);
+/* Removes an empty block group with its chunk at the next alloc_write_items. -EBUSY when it is in use. */
 int chunk_remove(struct alloc *a, u64 start, struct err *err);
-/* The size and devices that chunk_create would choose, from sizes and holes alone (mkfs uses it, too). */
-struct chunk_plan { u64 length, stripe_length; u16 num_stripes, sub_stripes; struct { u64 devid, physical; } stripes[64]; };
-struct dev_space { u64 devid, total_bytes; struct ranges used; };
-int chunk_plan(const struct geometry *geo, u64 flags, u64 fs_bytes, struct dev_space *devs, unsigned ndevs, u64 size_hint, struct chunk_plan *out, struct err *err);
+/* The size and devices that a new chunk gets, from sizes and holes alone. No tree, no allocation state: mkfs uses it, too. */
+enum chunk_policy { CHUNK_KERNEL, CHUNK_TOOLS }; /* the two columns of spec 5.6 */
+struct dev_space { u64 devid, total_bytes; struct ranges used; }; /* used: dev extents and what must stay free */
+struct chunk_plan { u64 length, stripe_length; u16 num_stripes, sub_stripes; struct { u64 devid, physical; } stripes[BTRFS_CHUNK_STRIPES_MAX]; };
+int chunk_plan(const struct geometry *geo, enum chunk_policy policy, u64 flags, u64 fs_bytes, const struct dev_space *devs, unsigned ndevs, struct chunk_plan *out, struct err *err);
+
+/* --- data checksums: items of the csum tree --- */
+/* sums: one per sector of [bytenr, bytenr + len), none of which has one. Merges with what ends at bytenr. */
+int csum_insert(struct alloc *a, u64 bytenr, u64 len, const u8 *sums, struct err *err);
+int csum_delete(struct alloc *a, u64 bytenr, u64 len, struct err *err);
 
 /* --- references --- */
 int ref_queue(struct alloc *a, const struct ref_change *change, struct err *err);
@@ -86,11 +96,14 @@ int ref_children(struct alloc *a, const void *block, bool full, int delta, struc
 /* Runs the queue until it is empty (limit > 0: until that many extents were dealt with). */
 int ref_run(struct alloc *a, u64 limit, struct err *err);
 bool ref_pending(const struct alloc *a);
+u64 alloc_queue_len(const struct alloc *a);                     /* extents in the queue */
 /* Who is told of every change while the queue runs (quota): one listener. */
 void ref_listen(struct alloc *a, int (*fn)(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err), void *arg);
 /* All references of an extent as the extent tree and the queue state them. fn non-zero stops. */
 int ref_each(struct alloc *a, u64 bytenr, int (*fn)(void *arg, const struct extent_ref_view *ref), void *arg, struct err *err);
 
+/* The superblock's bytes_used. */
+u64 alloc_bytes_used(const struct alloc *a);
 /* Everything else that is dirty here: block group items, chunk and device items, free space tree. *changed: a tree was touched. */
 int alloc_write_items(struct alloc *a, bool *changed, struct err *err);
 
@@ -98,13 +111,13 @@ int alloc_write_items(struct alloc *a, bool *changed, struct err *err);
 struct alloc_mark;  /* lengths of the journals */
 int alloc_mark(struct alloc *a, struct alloc_mark **out);
 int alloc_rollback(struct alloc *a, struct alloc_mark *m, struct err *err);
-void alloc_release(struct alloc *a, struct alloc_mark *m);
+int alloc_release(struct alloc *a, struct alloc_mark *m, struct err *err);
 /* After the superblocks are on disk: pinned space is free. fn (may be NULL) sees each range, for discard. */
 int alloc_committed(struct alloc *a, int (*fn)(void *arg, u64 bytenr, u64 len), void *arg);
 
 /* --- free space tree, v1 cache --- */
-int free_space_tree_create(struct alloc *a, struct err *err);   /* from the extent tree; sets both feature bits */
-int free_space_tree_clear(struct alloc *a, struct err *err);
+/* Fills roots->free_space_tree (new and empty) from the extent tree. The feature bits are the caller's affair. */
+int free_space_tree_fill(struct alloc *a, struct err *err);
 int cache_v1_clear(struct alloc *a, struct err *err);           /* inodes, headers and extents in the root tree; cache_generation */
 
 #endif

@@ -13,6 +13,7 @@ struct root {
 	bool legacy;                  /* the item on disk is the short form */
 	bool newest;                  /* no ROOT_ITEM of this objectid has a greater offset */
 	bool dirty;                   /* the item must be written at the commit */
+	bool listed;                  /* known to the open transaction as changed */
 	bool item_missing;            /* new: no item on disk yet */
 	struct root *next;            /* of the same objectid */
 };

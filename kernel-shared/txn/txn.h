@@ -15,7 +15,7 @@ struct txn_hooks {
 	/* An extent's references changed (called while the queue runs): for quota. */
 	int (*ref_changed)(void *arg, struct txn *txn, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err);
 	/* Once, when the first round is stable: accounting that needs old and new trees. More rounds follow. */
-	int (*account)(void *arg, struct txn *txn, struct err *err);
+	int (*account)(void *arg, struct txn *txn, bool *changed, struct err *err);
 	void (*committed)(void *arg, struct txn *txn);
 	void (*aborted)(void *arg, struct txn *txn);
 	/* A savepoint is taken, rolled back to, dropped: state of the upper room in memory. token is the room's own. */
@@ -30,6 +30,10 @@ int writer_open(struct env *env, struct volume *vol, struct nstore *store, struc
 void writer_close(struct writer *w);  /* aborts what is open */
 int writer_add_hooks(struct writer *w, const struct txn_hooks *hooks, void *arg);
 struct alloc *writer_alloc(struct writer *w);
+struct alloc *txn_alloc(struct txn *txn);
+struct roots *txn_roots(struct txn *txn);
+/* Where trees of this filesystem take blocks from: to be set in every tree that is opened. */
+struct block_source *writer_source(struct writer *w);
 /* Bytes of dirty nodes and queue held before they go to disk early. 0: 64 MiB. */
 void writer_set_memory(struct writer *w, u64 bytes);
 /* True after an abort: nothing can be written until the filesystem is opened again. */
@@ -45,17 +49,22 @@ void txn_abort(struct txn *txn);
 /* An operation: reserves its worst case (-ENOSPC before anything changed), takes a savepoint; ends by keeping or by undoing all that it did.
  * leaves: how many different leaves it may touch or add at most. */
 struct op;
-int op_begin(struct txn *txn, unsigned leaves, struct op **out, struct err *err);
-int op_end(struct op *op, int ret, struct err *err);     /* ret < 0: rolls back and returns ret; else keeps, and relieves memory pressure */
+enum { OP_FREES = 1 /* gives space back in the end: may use what is kept for commits */ };
+int op_begin(struct txn *txn, unsigned leaves, unsigned flags, struct op **out, struct err *err);
+/* ret < 0: rolls back and returns ret; else keeps, and relieves memory pressure. Operations nest: an inner one is part of the outer. */
+int op_end(struct op *op, int ret, struct err *err);
 
 /* Data in space that was just allocated: written to all copies at once. Reading sees what this transaction wrote. */
 int txn_write_data(struct txn *txn, u64 bytenr, const void *buf, u32 len, struct err *err);
 int txn_read_data(struct txn *txn, u64 bytenr, void *buf, u32 len, struct err *err);
 
 /* Trees. */
-void txn_dirty_root(struct txn *txn, struct root *root);  /* its item changed beyond what its block tells */
-int txn_new_tree(struct txn *txn, u64 id, u64 offset, struct root **out, struct err *err);
-int txn_drop_tree(struct txn *txn, struct root *root, struct err *err); /* an internal tree: frees its blocks, deletes its item */
+/* Call before changing a root's item or its last_snapshot: a rollback restores them, the commit writes the item. */
+int txn_dirty_root(struct txn *txn, struct root *root, struct err *err);
+/* An internal tree that is new: root (the caller's, tree.id and tree.offset set) gets an empty leaf and an item. */
+int txn_new_tree(struct txn *txn, struct root *root, struct err *err);
+/* An internal tree that goes: frees its blocks, deletes its item; root is the caller's to free (after the commit). */
+int txn_drop_tree(struct txn *txn, struct root *root, struct err *err);
 /* Superblock fields that an upper room changes; written at the commit. */
 struct disk_super *txn_super(struct txn *txn);
 
