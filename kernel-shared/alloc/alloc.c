@@ -4,7 +4,7 @@
 
 #include "common/mem.h"
 
-int alloc_open(struct env *env, struct volume *vol, struct nstore *store, struct roots *roots, struct alloc **out, struct err *err)
+int alloc_open(struct env *env, struct volume *vol, struct nstore *store, struct roots *roots, struct disk_super *super, struct alloc **out, struct err *err)
 {
 	struct alloc *a = mem_zalloc(sizeof(*a));
 	int ret;
@@ -16,6 +16,7 @@ int alloc_open(struct env *env, struct volume *vol, struct nstore *store, struct
 	a->store = store;
 	a->geo = store->geo;
 	a->roots = roots;
+	a->super = super;
 	a->transid = le64_get(vol->sb.generation) + 1;
 	ret = groups_load(a, err);
 	if (ret) {
@@ -42,6 +43,10 @@ void alloc_close(struct alloc *a)
 	vec_fini(&a->journal);
 	vec_fini(&a->devs);
 	vec_fini(&a->new_chunks);
+	for (size_t i = 0; i < a->gone_chunks.len; i++)
+		free(a->gone_chunks.v[i]);
+	vec_fini(&a->gone_chunks);
+	vec_fini(&a->holes);
 	hmap_fini(&a->head_by_bytenr);
 	hmap_fini(&a->entry_by_ref);
 	free(a);

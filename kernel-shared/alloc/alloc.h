@@ -26,7 +26,7 @@ struct block_group {
 	struct ranges opened;         /* RAID5/6: rows first used in this transaction */
 	struct ranges pinned;         /* freed, but the last commit refers to it: free after the commit */
 	struct ranges excluded;       /* spec 5.5 */
-	bool fst_bitmaps, fst_loaded; /* free space tree state */
+	bool fst_bitmaps, fst_loaded, fst_dirty; /* free space tree state; dirty: its INFO item must be written */
 	u32 fst_extents;
 	u64 cursor;                   /* where the next search begins */
 	bool changed;                 /* since the last commit */
@@ -48,7 +48,8 @@ struct ref_change {
 };
 
 struct alloc;
-int alloc_open(struct env *env, struct volume *vol, struct nstore *store, struct roots *roots, struct alloc **out, struct err *err);
+/* super: what the next commit writes; borrowed. */
+int alloc_open(struct env *env, struct volume *vol, struct nstore *store, struct roots *roots, struct disk_super *super, struct alloc **out, struct err *err);
 void alloc_close(struct alloc *a);
 /* The generation being written: what is freed and younger is free at once. Set at the begin of each transaction. */
 void alloc_set_transid(struct alloc *a, u64 transid);

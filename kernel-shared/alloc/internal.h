@@ -29,6 +29,8 @@ VEC_TYPE(ref_heads, struct ref_head);
 enum journal_kind { JOURNAL_REF, JOURNAL_FULL, JOURNAL_SPACE };
 struct journal_entry { enum journal_kind kind; struct ref_change change; };
 
+struct hole { u64 devid, start, end; };
+
 struct alloc {
 	struct env *env;
 	struct volume *vol;
@@ -55,9 +57,12 @@ struct alloc {
 	VEC(struct journal_entry) journal; /* empty when none is */
 
 	/* chunks */
+	struct disk_super *super;        /* the one that the commit will write: system array, feature bits */
 	VEC(struct dev_space) devs;      /* loaded with the first new chunk */
 	bool devs_loaded;
 	VEC(u64) new_chunks;             /* starts, items not yet written */
+	VEC(struct chunk *) gone_chunks; /* copies of removed ones, items not yet deleted */
+	VEC(struct hole) holes;          /* dev extents that the last commit still names: free after the commit */
 
 	/* free space tree: a range being collected */
 	struct { u64 start, end; bool add; } fst_pending;
@@ -107,6 +112,7 @@ int groups_exclude_supers(struct alloc *a);                                /* fo
 void block_group_free(struct block_group *bg);
 /* chunk.c */
 u64 chunks_available(struct alloc *a, u64 type);                            /* bytes of this type that new chunks could give */
-int chunks_write(struct alloc *a, bool *changed, struct err *err);         /* chunk, dev extent and dev items, system array */
+int chunks_write(struct alloc *a, bool *changed, struct err *err);         /* chunk, dev extent and dev items */
+void chunks_committed(struct alloc *a);
 
 #endif

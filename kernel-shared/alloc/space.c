@@ -358,5 +358,6 @@ int alloc_committed(struct alloc *a, int (*fn)(void *arg, u64 bytenr, u64 len), 
 		if (ret)
 			return ret;
 	}
+	chunks_committed(a);
 	return 0;
 }

@@ -145,6 +145,7 @@ static void op_restore(struct op *op)
 		s->root->item = s->item;
 		s->root->dirty = s->dirty;
 		s->tree.node = NULL; /* the hold went back to the tree */
+		root_list(w, s->root); /* it was listed before: there is room */
 	}
 	w->super = op->super;
 }

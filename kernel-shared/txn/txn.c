@@ -21,7 +21,7 @@ int writer_open(struct env *env, struct volume *vol, struct nstore *store, struc
 	w->memory = WRITER_MEMORY;
 	w->txn.w = w;
 	w->super = vol->sb;
-	ret = alloc_open(env, vol, store, roots, &w->alloc, err);
+	ret = alloc_open(env, vol, store, roots, &w->super, &w->alloc, err);
 	if (!ret)
 		ret = tree_root_node(&roots->root_tree->tree, &root, err);
 	if (ret) {
