@@ -49,6 +49,15 @@ static void tell_missing(const struct fs *fs)
 			env_msg(fs->env, MSG_NOTE, "warning, device %llu is missing", fs->vol->devices.v[i]->devid);
 }
 
+static int start_writer(struct fs *fs, struct err *err)
+{
+	int ret = writer_open(fs->env, fs->vol, &fs->store, &fs->trees, &fs->writer, err);
+
+	if (!ret)
+		roots_set_source(fs, writer_source(fs->writer));
+	return ret;
+}
+
 static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *err)
 {
 	int ret = fs->flags & FS_OPEN_REFUSE_MOUNTED ? refuse_mounted(fs, err) : 0;
@@ -70,7 +79,9 @@ static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *
 		return ret;
 	if (!(fs->flags & FS_OPEN_PARTIAL))
 		ret = volume_check_missing(fs->vol, fs->flags & FS_OPEN_WRITE, err);
-	return ret ? ret : open_trees(fs, args, err);
+	if (!ret)
+		ret = open_trees(fs, args, err);
+	return ret || !(fs->flags & FS_OPEN_WRITE) ? ret : start_writer(fs, err);
 }
 
 int fs_open_volume(struct env *env, struct volume *vol, const struct fs_open_args *args, struct fs **out, struct err *err)
@@ -130,6 +141,7 @@ void fs_close(struct fs *fs)
 {
 	if (!fs)
 		return;
+	writer_close(fs->writer);
 	roots_free(fs);
 	nstore_fini(&fs->store);
 	volume_close(fs->vol);

@@ -5,9 +5,7 @@
 
 #include <pthread.h>
 #include "common/hash.h"
-#include "kernel-shared/tree/root.h"
-
-struct writer;
+#include "kernel-shared/txn/txn.h"
 
 struct fs {
 	struct env *env;

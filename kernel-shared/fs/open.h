@@ -9,6 +9,8 @@
  * the block. Its root block is read. Entered into fs->roots, which owns it. */
 int root_add_bare(struct fs *fs, u64 id, u64 bytenr, u64 generation, u8 level, struct root **out, struct err *err);
 void roots_free(struct fs *fs);
+/* Where the trees opened so far take blocks from. */
+void roots_set_source(struct fs *fs, struct block_source *source);
 
 /* open.c: the order in which things are found. */
 int open_chunk_tree(struct fs *fs, const struct fs_open_args *args, struct err *err);

@@ -17,8 +17,18 @@ static struct root *root_new(struct fs *fs, u64 objectid, u64 offset, u64 bytenr
 	t->owner = root;
 	t->any_owner = objectid == BTRFS_TREE_RELOC_OBJECTID || objectid == BTRFS_TREE_LOG_OBJECTID;
 	t->shareable = is_fstree(objectid) || objectid == BTRFS_TREE_RELOC_OBJECTID;
+	t->source = fs->writer ? writer_source(fs->writer) : NULL;
 	root->fs = fs;
 	return root;
+}
+
+void roots_set_source(struct fs *fs, struct block_source *source)
+{
+	u64 id, first;
+
+	for (size_t pos = 0; hmap_next(&fs->roots, &pos, &id, &first);)
+		for (struct root *root = (struct root *)(uintptr_t)first; root; root = root->next)
+			root->tree.source = source;
 }
 
 static void root_free(struct root *root)
