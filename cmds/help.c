@@ -4,8 +4,8 @@
 
 enum {
 	HELP_COLUMN = 30,     /* where the description of an option starts */
-	HELP_OPTION_MAX = 24, /* the widest option text that leaves room for its description on the same line */
-	HELP_WRAP = 80,       /* a line ends after the word that takes its description past this */
+	HELP_OPTION_MAX = 25, /* the widest option text that leaves room for its description on the same line */
+	HELP_WRAP = 81,       /* a line ends after the word that takes its description past this */
 };
 
 void opt_text(const struct shown_opt *o, struct strbuf *sb)
@@ -35,22 +35,17 @@ static void option_line(struct strbuf *sb, const char *option, const char *text)
 	sb_pad(sb, ' ', column < HELP_COLUMN ? HELP_COLUMN - column : 1);
 	while (*text) {
 		size_t n = strcspn(text, " \n");
-		bool ends = text[n] == '\n';
+		bool full = width + n > HELP_WRAP, ends = full || text[n] == '\n';
 
-		if (width > HELP_WRAP) {
+		sb_add(sb, text, n);
+		if (!full)
+			sb_char(sb, ' ');
+		width = ends ? 0 : width + n + 1;
+		text += n + strspn(text + n, " \n");
+		if (ends && *text) {
 			sb_char(sb, '\n');
 			sb_pad(sb, ' ', HELP_COLUMN);
-			width = 0;
 		}
-		sb_add(sb, text, n);
-		width += n;
-		if (width <= HELP_WRAP) {
-			sb_char(sb, ' ');
-			width++;
-		}
-		text += n + strspn(text + n, " \n");
-		if (ends)
-			width = HELP_WRAP + 1;
 	}
 	sb_char(sb, '\n');
 }
