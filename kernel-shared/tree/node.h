@@ -59,7 +59,7 @@ struct nstore {
 	bool lenient;         /* node_get returns blocks that break rules together with their findings (bad), as long as their items can be located */
 	bool ignore_transid;  /* a wrong generation is a finding but not a failure */
 	/* Every bad copy met is told here, also those that another copy healed: reader messages, check's findings. mirror 0: the block lies
-	 * in no chunk. Called from any thread, one at a time. May be NULL. */
+	 * in no chunk. Called from any thread, one at a time; reads no nodes itself. May be NULL. */
 	void (*on_bad_copy)(struct nstore *s, u64 bytenr, unsigned mirror, int code, const char *text);
 	void *arg;
 	struct ncache *cache;
