@@ -24,6 +24,9 @@
 #include "common/units.h"
 #include "common/vec.h"
 
+/* The release of the incumbent whose behaviour is promised. */
+#define COMPAT_VERSION "6.19"
+
 VEC_TYPE(strlist, const char *);
 
 enum opt_kind {

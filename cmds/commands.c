@@ -33,6 +33,8 @@ GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command
 	X(inspect_rootid) \
 	X(inspect_map_swapfile) \
 	X(inspect_min_dev_size) \
+	X(inspect_dump_tree) \
+	X(inspect_dump_super) \
 	X(inspect_tree_stats) \
 	X(inspect_list_chunks)
 GROUP(inspect, "inspect-internal", INSPECT, "btrfs inspect-internal <command> <args>", "query various internal information")

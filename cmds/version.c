@@ -4,8 +4,6 @@
 #include "crypto/csum.h"
 
 #define BTRBOX_VERSION "0.1"
-/* The release of the incumbent whose behaviour is promised. */
-#define COMPAT_VERSION "6.19"
 
 void version_print(struct out *out, const char *prefix)
 {

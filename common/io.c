@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 ssize_t io_pread(int fd, void *buf, size_t len, u64 off)
@@ -75,6 +76,36 @@ int io_write(int fd, const void *buf, size_t len)
 		if (!n)
 			return -EIO;
 		done += n;
+	}
+	return 0;
+}
+
+int io_writev(int fd, struct iovec *iov, int n)
+{
+	while (n) {
+		ssize_t done;
+
+		if (!iov->iov_len) {
+			iov++;
+			n--;
+			continue;
+		}
+		done = writev(fd, iov, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		if (!done)
+			return -EIO;
+		while (n && (size_t)done >= iov->iov_len) {
+			done -= iov->iov_len;
+			iov++;
+			n--;
+		}
+		if (n) {
+			iov->iov_base = (char *)iov->iov_base + done;
+			iov->iov_len -= done;
+		}
 	}
 	return 0;
 }

@@ -17,19 +17,27 @@ void out_init(struct out *o, int fd)
 	sb_init(&o->buf);
 }
 
-int out_flush(struct out *o)
+static void wrote(struct out *o, int ret)
 {
-	int ret;
-
-	if (o->buf.failed && !o->error)
-		o->error = -ENOMEM;
-	ret = o->error || !o->buf.len ? 0 : io_write(o->fd, o->buf.v, o->buf.len);
-	sb_reset(&o->buf);
 	if (ret == -EPIPE && o->fd == STDOUT_FILENO)
 		_exit(1); /* nobody reads any more: no message, and no work for nobody */
 	if (ret)
 		o->error = ret;
+}
+
+int out_flush(struct out *o)
+{
+	if (o->buf.failed && !o->error)
+		o->error = -ENOMEM;
+	wrote(o, o->error || !o->buf.len ? 0 : io_write(o->fd, o->buf.v, o->buf.len));
+	sb_reset(&o->buf);
 	return o->error;
+}
+
+void out_writev(struct out *o, struct iovec *iov, int n)
+{
+	if (!out_flush(o))
+		wrote(o, io_writev(o->fd, iov, n));
 }
 
 int out_fini(struct out *o)

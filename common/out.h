@@ -22,6 +22,9 @@ void out_printf(struct out *o, const char *fmt, ...) PRINTF(2, 3);
 void out_vprintf(struct out *o, const char *fmt, va_list ap) PRINTF(2, 0);
 void out_puts(struct out *o, const char *s);
 void out_write(struct out *o, const void *p, size_t n);
+/* What is buffered, then these pieces without a copy. iov is used up. */
+struct iovec;
+void out_writev(struct out *o, struct iovec *iov, int n);
 /* Direct access for bulk text: append to &o->buf, then out_check() (flushes past 1 MiB). */
 void out_check(struct out *o);
 

@@ -66,6 +66,7 @@ void print_objectid(struct print_ctx *p, u64 objectid, u8 type);
 void print_block(struct print_ctx *p, const void *block);              /* header, keys or items with bodies; broken slots as the spec says */
 void print_block_header(struct print_ctx *p, const void *block);
 void print_super(struct print_ctx *p, const struct disk_super *sb, const char *device, u64 bytenr, bool full); /* cli 15.4, without the trailing empty line */
+void print_super_head(struct strbuf *sb, const char *device, u64 bytenr); /* its first two lines alone */
 const char *root_name(u64 objectid);                                   /* "fs", "extent", "file" ...: the NAME of cli 15.5 */
 void print_time(struct print_ctx *p, const struct disk_timespec *ts);  /* "SEC.NSEC (YYYY-MM-DD HH:MM:SS)" */
 /* Local wall time "YYYY-MM-DD HH:MM:SS" with a NUL behind; its length. */

@@ -174,9 +174,14 @@ static void put_backup(struct print_ctx *p, const struct disk_super *sb, unsigne
 	sb_char(p->sb, '\n');
 }
 
+void print_super_head(struct strbuf *sb, const char *device, u64 bytenr)
+{
+	sb_printf(sb, "superblock: bytenr=%llu, device=%s\n---------------------------------------------------------\n", bytenr, device);
+}
+
 void print_super(struct print_ctx *p, const struct disk_super *sb, const char *device, u64 bytenr, bool full)
 {
-	sb_printf(p->sb, "superblock: bytenr=%llu, device=%s\n---------------------------------------------------------\n", bytenr, device);
+	print_super_head(p->sb, device, bytenr);
 	put_csum(p, sb);
 	put_u64(p, "bytenr\t\t\t", le64_get(sb->bytenr));
 	put_flags(p, "flags\t\t\t", le64_get(sb->flags), super_flag_names, ARRAY_SIZE(super_flag_names));
