@@ -8,7 +8,6 @@
  * Parts must fit into memory whatever the records are. So a cut is not a key but a place in one run, a sample: in other runs
  * equal records go to its left or right by the number of the run. As the bytes alone decide the order, nobody can tell. */
 #include "common/sortrun_priv.h"
-#include "common/endian.h"
 #include "common/io.h"
 #include "common/mem.h"
 #include "common/pool.h"
@@ -32,63 +31,67 @@ static u64 run_step(const struct sortrun *s, const struct run *run, u64 step)
 	return max_t(u64, step / s->spacing, 1) * s->spacing;
 }
 
-static void put_be64(u8 *p, u64 v)
+/* The next possible cut of a run. */
+struct head {
+	struct cut cut;
+	const u8 *record;
+};
+
+static bool head_before(const struct pass *pass, const struct head *a, const struct head *b)
 {
-	v = __builtin_bswap64(LE_SWAP64(v));
-	memcpy(p, &v, sizeof(v));
+	int order = memcmp(a->record, b->record, pass->s->size);
+
+	return order ? order < 0 : a->cut.run < b->cut.run;
 }
 
-static u64 get_be64(const u8 *p)
+/* Lets heads[i] sink to its place in the heap, whose least is heads[0]. */
+static void head_sink(const struct pass *pass, struct head *heads, size_t n, size_t i)
 {
-	return __builtin_bswap64(get_le64(p));
-}
+	struct head head = heads[i];
+	size_t child;
 
-/* Lists the possible cuts: the record, the number of its run, its number there. */
-static u8 *list_candidates(const struct pass *pass, u64 step, size_t *n)
-{
-	const struct sortrun *s = pass->s;
-	size_t size = s->size + 16;
-	u64 count = 0;
-	u8 *v, *p;
-
-	for (size_t r = 0; r < pass->nruns; r++)
-		count += div_round_up(pass->runs[r].n, run_step(s, &pass->runs[r], step));
-	v = p = mem_alloc(count, size);
-	*n = count;
-	for (size_t r = 0; v && r < pass->nruns; r++) {
-		const struct run *run = &pass->runs[r];
-
-		for (u64 at = 0; at < run->n; at += run_step(s, run, step), p += size) {
-			memcpy(p, run_record(s, run, at), s->size);
-			put_be64(p + s->size, r);
-			put_be64(p + s->size + 8, at);
-		}
+	for (; (child = 2 * i + 1) < n; i = child) {
+		if (child + 1 < n && head_before(pass, &heads[child + 1], &heads[child]))
+			child++;
+		if (!head_before(pass, &heads[child], &head))
+			break;
+		heads[i] = heads[child];
 	}
-	return v;
+	heads[i] = head;
 }
 
-/* Cuts where about a part's worth of records has gone by: each candidate stands for those of its run up to the next. With
- * r runs the step is a part's r-th, so what is not seen between the candidates cannot add up to more than another part. */
+/* Goes through the possible cuts of all runs in order and cuts where a part's worth of records has gone by: each stands for
+ * the records of its run up to the next. With r runs these are as many as a part's r-th, so what is not seen between possible
+ * cuts cannot add up to more than another part. */
 static int choose_cuts(struct pass *pass)
 {
 	const struct sortrun *s = pass->s;
+	struct head *heads CLEANUP(mem_freep) = mem_alloc(pass->nruns, sizeof(*heads));
 	u64 want = part_records(s), step = max_t(u64, want / pass->nruns, 1), passed = 0;
-	size_t size = s->size + 16, n;
-	u8 *v CLEANUP(mem_freep) = list_candidates(pass, step, &n);
-	u8 *tmp CLEANUP(mem_freep) = mem_alloc(n, size);
+	size_t n = pass->nruns;
 
-	if (!v || !tmp)
+	if (!heads)
 		return -ENOMEM;
-	sortrec(v, tmp, n, size);
-	for (const u8 *p = v; p < v + n * size; p += size) {
-		struct cut cut = { .run = get_be64(p + s->size), .at = get_be64(p + s->size + 8) };
+	for (size_t r = 0; r < n; r++)
+		heads[r] = (struct head){ { .run = r, .at = 0 }, run_record(s, &pass->runs[r], 0) };
+	for (size_t i = n / 2; i--; )
+		head_sink(pass, heads, n, i);
+	while (n) {
+		struct cut *cut = &heads[0].cut;
+		const struct run *run = &pass->runs[cut->run];
 
 		if (passed >= want) {
-			if (vec_push(&pass->cuts, cut))
+			if (vec_push(&pass->cuts, *cut))
 				return -ENOMEM;
 			passed = 0;
 		}
-		passed += min_t(u64, run_step(s, &pass->runs[cut.run], step), pass->runs[cut.run].n - cut.at);
+		passed += min_t(u64, run_step(s, run, step), run->n - cut->at);
+		cut->at += run_step(s, run, step);
+		if (cut->at < run->n)
+			heads[0].record = run_record(s, run, cut->at);
+		else
+			heads[0] = heads[--n];
+		head_sink(pass, heads, n, 0);
 	}
 	return 0;
 }

@@ -44,7 +44,7 @@ struct sortrun *sortrun_new(struct env *env, size_t size, size_t keylen, u64 mem
 	s->run_records = max_t(u64, clamp_u64(memory / (8 * s->nworkers), RUN_BYTES_MIN, RUN_BYTES_MAX) / size, 16);
 	s->keep_bytes = memory / 4 * 3;
 	s->part_bytes = clamp_u64(memory / (16 * (s->nworkers + 1)), PART_BYTES_MIN, PART_BYTES_MAX);
-	spacing = clamp_u64(s->part_bytes / 256, SPACING_BYTES_MIN, SPACING_BYTES_MAX);
+	spacing = clamp_u64(s->part_bytes / 128, SPACING_BYTES_MIN, SPACING_BYTES_MAX);
 	s->spacing = max_t(u64, spacing / size, 1);
 	pthread_mutex_init(&s->lock, NULL);
 	if (posix_memalign(&workers, _Alignof(struct worker), s->nworkers * sizeof(*s->workers))) {

@@ -10,7 +10,7 @@
 
 struct sortrun;
 /* size, keylen: bytes, keylen <= size. memory: bytes held, spilling and reading back included (0: 64 MiB, at least 1 MiB), to
- * which comes a thousandth or two of what is spilled; env->tempdir NULL means $TMPDIR or /tmp. NULL: out of memory. */
+ * which comes one record for each 4 to 16 KiB spilled; env->tempdir NULL means $TMPDIR or /tmp. NULL: out of memory. */
 struct sortrun *sortrun_new(struct env *env, size_t size, size_t keylen, u64 memory);
 void sortrun_free(struct sortrun *s);
 /* Thread-safe when each thread passes its own worker number below env->jobs. 0 or -errno, which sortrun_finish() explains. */
