@@ -25,6 +25,12 @@ static inline bool volume_is_flat(const struct volume *vol)
 /* The newest valid superblock of a device; bit i of *valid: copy i is valid. lenient: for want of a valid one the first that has the
  * magic. 0, -EINVAL (no btrfs), -EUCLEAN, other errors of reading. */
 int supers_read(struct bdev *bdev, bool lenient, struct disk_super *out, u8 *valid, struct err *err);
+/* Has the device superblock logs, as on real zones (filesystems on emulated zones have ordinary copies)? *sb: one entry. The second
+ * looks everywhere: the first zone may have just been reset. */
+bool zoned_is_log(struct bdev *bdev, struct disk_super *sb);
+bool zoned_find_log(struct bdev *bdev, struct disk_super *sb);
+/* The newest superblock in the log of a copy. any: one of the device's, for the zone size. 0, -EINVAL (none), -EUCLEAN. */
+int zoned_read_super(struct bdev *bdev, int copy, const struct disk_super *any, struct disk_super *out, struct err *err);
 /* The superblock exactly at bytenr. */
 int super_read_bytenr(struct bdev *bdev, u64 bytenr, bool lenient, struct disk_super *out, struct err *err);
 

@@ -107,8 +107,7 @@ static int read_chunk(const struct chunk *c, u64 off, u32 len, unsigned mirror, 
 		if (ret == -ENOMEM)
 			return err_nomem(err);
 		if (ret)
-			return err_set(err, -EIO, "cannot read %u bytes at logical %llu%s: %s", p.len, c->start + off,
-				       mirror ? " from the copy asked for" : "", t.text);
+			return err_set(err, -EIO, "cannot read %u bytes at logical %llu: %s", p.len, c->start + off, t.text);
 		off += p.len;
 		buf += p.len;
 		len -= p.len;

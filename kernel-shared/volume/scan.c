@@ -166,35 +166,48 @@ static int tag_by_blkid(const char *tag, struct paths *out, struct err *err)
 	return err_nomem(err);
 }
 
+/* A filesystem that grew out of a seed has its seed's label: then it is meant. */
+static bool is_worse(const struct disk_super *a, const struct disk_super *b)
+{
+	return le64_get(a->flags) & BTRFS_SUPER_FLAG_SEEDING && !(le64_get(b->flags) & BTRFS_SUPER_FLAG_SEEDING);
+}
+
+static int add_tagged(const struct found_devices *found, const struct found_device *best, const char *tag, const u8 uuid[16], struct paths *out, struct err *err)
+{
+	for (size_t i = 0; i < found->len; i++) {
+		const struct found_device *f = &found->v[i];
+		char *path;
+
+		if (!matches_tag(&f->sb, tag, uuid) || is_worse(&f->sb, &best->sb))
+			continue;
+		if (memcmp(f->sb.fsid, best->sb.fsid, BTRFS_FSID_SIZE))
+			return err_set(err, -EEXIST, "%s is ambiguous: %s and %s are different filesystems", tag, best->path, f->path);
+		path = mem_strdup(f->path);
+		if (!path || vec_push(out, path)) {
+			free(path);
+			return err_nomem(err);
+		}
+	}
+	return 0;
+}
+
 int scan_tag(struct env *env, const char *tag, struct paths *out, struct err *err)
 {
 	struct found_devices found = VEC_INIT;
-	const struct found_device *first = NULL;
+	const struct found_device *best = NULL;
 	u8 uuid[16];
-	int ret = 0;
+	int ret;
 
 	if (!strncmp(tag, "UUID=", 5) && parse_uuid(tag + 5, uuid))
 		return err_set(err, -EINVAL, "%s: no valid UUID", tag);
 	if (!tag[strcspn(tag, "=") + 1])
 		return err_set(err, -EINVAL, "%s names nothing", tag);
 	ret = volume_scan(env, &found, err);
-	for (size_t i = 0; i < found.len && !ret; i++) {
-		const struct found_device *f = &found.v[i];
-		char *path;
-
-		if (!matches_tag(&f->sb, tag, uuid))
-			continue;
-		first = first ? first : f;
-		if (memcmp(f->sb.fsid, first->sb.fsid, BTRFS_FSID_SIZE)) {
-			ret = err_set(err, -EEXIST, "%s is ambiguous: %s and %s are different filesystems", tag, first->path, f->path);
-			break;
-		}
-		path = mem_strdup(f->path);
-		if (!path || vec_push(out, path)) {
-			free(path);
-			ret = err_nomem(err);
-		}
-	}
+	for (size_t i = 0; i < found.len; i++)
+		if (matches_tag(&found.v[i].sb, tag, uuid) && (!best || is_worse(&best->sb, &found.v[i].sb)))
+			best = &found.v[i];
+	if (!ret && best)
+		ret = add_tagged(&found, best, tag, uuid, out, err);
 	found_devices_fini(&found);
 	return ret || out->len ? ret : tag_by_blkid(tag, out, err);
 }

@@ -25,51 +25,72 @@ static bool same_filesystem(const struct disk_super *a, const struct disk_super 
 	       !memcmp(a->dev_item.uuid, b->dev_item.uuid, BTRFS_UUID_SIZE);
 }
 
-int supers_read(struct bdev *bdev, bool lenient, struct disk_super *out, u8 *valid, struct err *err)
+/* One copy, by the layout of the device. log: one of the supers of its logs, NULL if it has ordinary copies. */
+static int read_copy(struct bdev *bdev, int copy, const struct disk_super *log, struct disk_super *sb, struct err *err)
 {
-	struct disk_super sb, broken;
-	struct err first = ERR_INIT;
-	bool have_broken = false;
-	int code = -EINVAL;
+	return log ? zoned_read_super(bdev, copy, log, sb, err) : read_super_at(bdev, btrfs_super_offset[copy], sb, err);
+}
 
-	*valid = 0;
+/* What reading all copies gives. */
+struct copies {
+	struct disk_super newest, broken;
+	struct err err;        /* why the broken one is */
+	u8 valid;
+	int code;
+};
+
+static void read_copies(struct bdev *bdev, const struct disk_super *log, struct copies *c)
+{
+	struct disk_super sb;
+
+	*c = (struct copies){ .code = -EINVAL };
 	for (int i = 0; i < BTRFS_SUPER_MIRROR_MAX; i++) {
 		struct err e = ERR_INIT;
-		int ret = read_super_at(bdev, btrfs_super_offset[i], &sb, &e);
+		int ret = read_copy(bdev, i, log, &sb, &e);
 
 		if (!ret) {
 			/* Copies of a filesystem that was here before are none of this one's. */
-			if (*valid && !same_filesystem(&sb, out))
+			if (c->valid && !same_filesystem(&sb, &c->newest))
 				continue;
-			if (!*valid || le64_get(sb.generation) > le64_get(out->generation))
-				*out = sb;
-			*valid |= 1 << i;
-		} else if (ret != -EINVAL && code == -EINVAL) {
-			code = ret;
-			first = e;
-			broken = sb;
-			have_broken = super_has_magic(&sb);
+			if (!c->valid || le64_get(sb.generation) > le64_get(c->newest.generation))
+				c->newest = sb;
+			c->valid |= 1 << i;
+		} else if (ret != -EINVAL && c->code == -EINVAL) {
+			c->code = ret;
+			c->err = e;
+			c->broken = sb;
 		}
 	}
-	if (*valid)
+}
+
+int supers_read(struct bdev *bdev, bool lenient, struct disk_super *out, u8 *valid, struct err *err)
+{
+	struct disk_super logged;
+	struct copies c;
+
+	read_copies(bdev, zoned_is_log(bdev, &logged) ? &logged : NULL, &c);
+	if (!c.valid && c.code == -EINVAL && zoned_find_log(bdev, &logged))
+		read_copies(bdev, &logged, &c);
+	*valid = c.valid;
+	*out = c.valid ? c.newest : c.broken;
+	if (c.valid || (lenient && super_has_magic(&c.broken)))
 		return 0;
-	if (lenient && have_broken) {
-		*out = broken;
-		return 0;
-	}
-	if (code == -EINVAL)
-		return err_set(err, code, "No valid Btrfs found on %s", bdev->name);
+	if (c.code == -EINVAL)
+		return err_set(err, c.code, "No valid Btrfs found on %s", bdev->name);
 	if (err)
-		*err = first;
-	return err_wrap(err, code, "No valid Btrfs found on %s", bdev->name);
+		*err = c.err;
+	return err_wrap(err, c.code, "No valid Btrfs found on %s", bdev->name);
 }
 
 int volume_read_super(struct bdev *bdev, int copy, struct disk_super *out, struct err *err)
 {
+	struct disk_super logged;
 	u8 valid;
 
 	if (copy < 0)
 		return supers_read(bdev, false, out, &valid, err);
+	if (copy < BTRFS_SUPER_MIRROR_MAX && zoned_is_log(bdev, &logged))
+		return zoned_read_super(bdev, copy, &logged, out, err);
 	if (copy >= BTRFS_SUPER_MIRROR_MAX)
 		return err_set(err, -EINVAL, "there is no superblock copy %d: they are 0 to %d", copy, BTRFS_SUPER_MIRROR_MAX - 1);
 	return super_read_bytenr(bdev, btrfs_super_offset[copy], false, out, err);

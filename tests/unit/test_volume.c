@@ -559,6 +559,54 @@ TEST(the_newest_valid_superblock_wins_and_one_can_be_chosen)
 	CHECK(strstr(err_text(&err), "No valid Btrfs found"));
 }
 
+/* Appends supers to a zone, generation by generation. */
+static void fill_log(const char *path, struct disk_super sb, u64 at, u64 generation, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		sb.generation = le64_of(generation + i);
+		super_set_csum(&sb);
+		poke(path, at + i * 4096ULL, &sb, sizeof(sb));
+	}
+}
+
+TEST(a_zoned_superblock_log_gives_its_newest_entry)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	struct disk_super sb;
+
+	if (!fixture_make(&f, 1, ""))
+		return;
+	CHECK_OK(fixture_open(&f, 0), &err);
+	/* The system chunk's 8 MiB are the zone size. */
+	CHECK_EQ(f.vol->chunks.v[0]->length, 8 << 20);
+	sb = f.vol->sb;
+	sb.incompat_flags = le64_of(le64_get(sb.incompat_flags) | BTRFS_FEATURE_INCOMPAT_ZONED);
+	volume_close(f.vol);
+	f.vol = NULL;
+	fill_log(f.path[0], sb, 0, 100, 40); /* goes over the ordinary place at 64 KiB */
+	CHECK_OK(fixture_open(&f, 0), &err);
+	CHECK_EQ(le64_get(f.vol->sb.generation), 139);
+	volume_close(f.vol);
+	f.vol = NULL;
+	fill_log(f.path[0], sb, 8 << 20, 140, 1);
+	CHECK_OK(fixture_open(&f, 0), &err);
+	CHECK_EQ(le64_get(f.vol->sb.generation), 140);
+	volume_close(f.vol);
+	f.vol = NULL;
+	/* The first zone has been reset, and nothing written to it yet. */
+	for (unsigned i = 0; i < 40; i++)
+		poke(f.path[0], i * 4096ULL, (char[4096]){ 0 }, 4096);
+	poke(f.path[0], btrfs_super_offset[1], (char[4096]){ 0 }, 4096);
+	CHECK_OK(fixture_open(&f, 0), &err);
+	CHECK_EQ(le64_get(f.vol->sb.generation), 140);
+	volume_close(f.vol);
+	f.vol = NULL;
+	/* A full zone. */
+	fill_log(f.path[0], sb, 0, 2000, 2048);
+	CHECK_OK(fixture_open(&f, 0), &err);
+	CHECK_EQ(le64_get(f.vol->sb.generation), 4047);
+}
+
 TEST(a_failing_device_is_read_around)
 {
 	struct fixture f CLEANUP(fixture_fini);
