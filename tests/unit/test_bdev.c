@@ -12,14 +12,15 @@ static struct err err;
 
 static bool setup(struct fixture *f, u64 size)
 {
+	char dir[] = "/tmp/btrbox-bdev-XXXXXX";
 	int fd;
 
 	memset(f, 0, sizeof(*f));
 	env_init(&f->env);
-	strcpy(f->dir, "/tmp/btrbox-bdev-XXXXXX");
-	if (!mkdtemp(f->dir))
+	if (!mkdtemp(dir))
 		return false;
-	snprintf(f->path, sizeof(f->path), "%s/file", f->dir);
+	strcpy(f->dir, dir);
+	snprintf(f->path, sizeof(f->path), "%s/file", dir);
 	fd = open(f->path, O_RDWR | O_CREAT, 0600);
 	return fd >= 0 && !ftruncate(fd, size) && !close(fd);
 }

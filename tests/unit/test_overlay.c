@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Overlays: what is written is read back, the lower layer never changes, and what changed can be listed. */
+#include <pthread.h>
 #include "kernel-shared/bdev/bdev.h"
 #include "tests/unit/unit.h"
 
@@ -141,6 +142,41 @@ TEST(data_of_an_overlay_is_its_own_and_the_lower_ones)
 	CHECK_OK(bdev_next_data(o, start + len, &start, &len), &err);
 	CHECK_EQ(len, 0);
 	bdev_close(o);
+}
+
+struct reader { struct bdev *b; const u8 *want; bool good; };
+
+static void *read_first_half(void *arg)
+{
+	struct reader *r = arg;
+	u8 buf[5000];
+
+	r->good = true;
+	for (u64 i = 0; i < 400; i++) {
+		u64 off = i * 7919 % (SIZE / 2 - sizeof(buf));
+
+		r->good &= !bdev_read(r->b, off, buf, sizeof(buf), NULL) && !memcmp(buf, r->want + off, sizeof(buf));
+	}
+	return NULL;
+}
+
+TEST(reading_goes_on_while_other_ranges_are_written)
+{
+	struct fixture f CLEANUP(teardown);
+	struct reader readers[2];
+	pthread_t threads[2];
+
+	CHECK(setup(&f, 1 << 20));
+	for (int i = 0; i < 2; i++) {
+		readers[i] = (struct reader){ f.b, f.base, false };
+		CHECK_EQ(pthread_create(&threads[i], NULL, read_first_half, &readers[i]), 0);
+	}
+	for (u64 off = SIZE / 2; off + 9000 < SIZE; off += 5000)
+		CHECK_OK(bdev_write(f.b, off, f.base, 9000, &err), &err);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK(readers[i].good);
+	}
 }
 
 UNIT_MAIN

@@ -25,16 +25,18 @@ static struct err err;
 /* Two files with holes and data. */
 static bool setup(struct fixture *f)
 {
+	char dir[] = "/tmp/btrbox-undo-XXXXXX";
+
 	memset(f, 0, sizeof(*f));
 	env_init(&f->env);
-	strcpy(f->dir, "/tmp/btrbox-undo-XXXXXX");
-	if (!mkdtemp(f->dir))
+	if (!mkdtemp(dir))
 		return false;
-	snprintf(f->log, sizeof(f->log), "%s/log", f->dir);
+	strcpy(f->dir, dir);
+	snprintf(f->log, sizeof(f->log), "%s/log", dir);
 	for (int i = 0; i < 2; i++) {
 		int fd;
 
-		snprintf(f->dev[i], sizeof(f->dev[i]), "%s/dev%d", f->dir, i);
+		snprintf(f->dev[i], sizeof(f->dev[i]), "%s/dev%d", dir, i);
 		f->devs[i] = f->dev[i];
 		fd = open(f->dev[i], O_RDWR | O_CREAT, 0600);
 		f->before[i] = calloc(1, SIZE);
