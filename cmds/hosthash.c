@@ -16,7 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { BTRFS_MAGIC_STATFS = 0x9123683e, EMPTY_SUBVOL_INO = 2, SMALL_FILE = 128 << 10 };
+enum { BTRFS_MAGIC_STATFS = 0x9123683e, EMPTY_SUBVOL_INO = 2 };
 
 struct dirfd { _Atomic unsigned refs; int fd; };
 
@@ -211,7 +211,7 @@ static int host_open(struct treehash_source *s, struct treehash_node *n, struct 
 	return 0;
 }
 
-/* What the calls on attributes need to know. Only an opened file has a descriptor; other things are named through that of their directory. */
+/* What the calls on attributes need to know. Only an opened file has a descriptor; other things are named in their directory. */
 struct xattr_place { int fd; char path[64 + NAME_MAX]; };
 
 static ssize_t list_xattrs(const struct xattr_place *p, char *buf, size_t size)
@@ -290,8 +290,6 @@ static int host_data(struct treehash_source *s, struct treehash_node *n, u64 fro
 
 	*start = from;
 	*end = n->st.size;
-	if (n->st.size <= SMALL_FILE)
-		return 0;
 	data = lseek(fd, from, SEEK_DATA);
 	if (data < 0)
 		return errno == ENXIO ? -ENOENT : errno == EINVAL ? 0 : err_errno(err, -errno, "cannot look for holes");
@@ -313,7 +311,8 @@ static int host_read(struct treehash_source *s, struct treehash_node *n, u64 off
 
 static const struct treehash_source host_ops = {
 	.node_size = sizeof(struct host_node), .look = host_look, .forget = host_forget, .list = host_list, .park = host_park,
-	.unpark = host_unpark, .open = host_open, .close = host_close, .xattrs = host_xattrs, .target = host_target, .data = host_data, .read = host_read,
+	.unpark = host_unpark, .open = host_open, .close = host_close, .xattrs = host_xattrs, .target = host_target, .data = host_data,
+	.read = host_read,
 };
 
 /* The top as a name in an open directory, like everything below it. real: an absolute path, cut here. */

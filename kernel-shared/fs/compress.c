@@ -216,7 +216,8 @@ static const struct codec {
 
 int decompress(unsigned type, const void *in, size_t in_len, void *out, size_t out_len, u32 sectorsize, bool inline_extent, struct err *err)
 {
-	struct codec_job j = { .in = in, .in_len = in_len, .out = out, .out_len = out_len, .sectorsize = sectorsize, .inline_extent = inline_extent };
+	struct codec_job j = { .in = in, .in_len = in_len, .out = out, .out_len = out_len, .sectorsize = sectorsize,
+		.inline_extent = inline_extent };
 	int ret;
 
 	if (type >= BTRFS_COMPRESS_TYPES)

@@ -90,7 +90,8 @@ static int plain_read(struct fs *fs, const struct file_extent_view *x, u64 off, 
 
 	if (add_overflows(x->disk_bytenr, x->offset, &bytenr) || add_overflows(bytenr, off, &bytenr) || add_overflows(bytenr, len, &end) ||
 	    end > UINT64_MAX - sector)
-		return err_set(err, -EUCLEAN, "extent at logical %llu, offset %llu reaches past the end of the address space", x->disk_bytenr, x->offset);
+		return err_set(err, -EUCLEAN, "extent at logical %llu, offset %llu reaches past the end of the address space",
+			       x->disk_bytenr, x->offset);
 	/* In steps that begin on sectors; what is less than a sector at either end goes through a buffer. */
 	while (len) {
 		u64 step = BTRFS_MAX_UNCOMPRESSED - (bytenr & (sector - 1));
@@ -110,7 +111,8 @@ static int plain_read(struct fs *fs, const struct file_extent_view *x, u64 off, 
 }
 
 /* The packed bytes of an extent, in this thread's buffer unless they are in the item. */
-static int packed_read(struct fs *fs, const struct file_extent_view *x, const u8 **packed, u32 *packed_len, enum csum_demand demand, struct err *err)
+static int packed_read(struct fs *fs, const struct file_extent_view *x, const u8 **packed, u32 *packed_len, enum csum_demand demand,
+		       struct err *err)
 {
 	u8 *buf;
 	int ret;
@@ -122,7 +124,8 @@ static int packed_read(struct fs *fs, const struct file_extent_view *x, const u8
 	if (x->type == BTRFS_FILE_EXTENT_INLINE)
 		return 0;
 	if (x->disk_num_bytes > BTRFS_MAX_COMPRESSED)
-		return err_set(err, -EUCLEAN, "compressed extent at logical %llu says that it has %llu bytes on disk", x->disk_bytenr, x->disk_num_bytes);
+		return err_set(err, -EUCLEAN, "compressed extent at logical %llu says that it has %llu bytes on disk",
+			       x->disk_bytenr, x->disk_num_bytes);
 	buf = thread_buf(THREAD_BUF_PACKED, BTRFS_MAX_COMPRESSED);
 	if (!buf)
 		return err_nomem(err);
@@ -132,7 +135,8 @@ static int packed_read(struct fs *fs, const struct file_extent_view *x, const u8
 	return ret;
 }
 
-static int compressed_read(struct fs *fs, const struct file_extent_view *x, u64 off, u8 *buf, u64 len, enum csum_demand demand, struct err *err)
+static int compressed_read(struct fs *fs, const struct file_extent_view *x, u64 off, u8 *buf, u64 len, enum csum_demand demand,
+			   struct err *err)
 {
 	bool is_inline = x->type == BTRFS_FILE_EXTENT_INLINE;
 	u32 packed_len = 0, have;
@@ -179,7 +183,8 @@ static int extent_check(const struct file_extent_view *x, struct err *err)
 	if (x->encryption || x->other_encoding)
 		return err_set(err, -EOPNOTSUPP, "extent with encryption %u, encoding %u", x->encryption, x->other_encoding);
 	if (x->type != BTRFS_FILE_EXTENT_INLINE && (x->offset > held || x->num_bytes > held - x->offset))
-		return err_set(err, -EUCLEAN, "extent at logical %llu shows %llu bytes from %llu on, but holds %llu", x->disk_bytenr, x->num_bytes, x->offset, held);
+		return err_set(err, -EUCLEAN, "extent at logical %llu shows %llu bytes from %llu on, but holds %llu",
+			       x->disk_bytenr, x->num_bytes, x->offset, held);
 	return 0;
 }
 

@@ -66,7 +66,8 @@ int inode_paths(struct root *root, u64 ino, int (*fn)(void *arg, const char *pat
 int inode_refs(struct root *root, u64 ino, int (*fn)(void *arg, const struct inode_ref_view *ref), void *arg, struct err *err);
 
 /* Extended attributes, in hash order. Value and name borrowed during the call. fn non-zero stops and is returned. */
-int xattr_each(struct root *root, u64 ino, int (*fn)(void *arg, const u8 *name, u16 name_len, const u8 *value, u16 value_len), void *arg, struct err *err);
+typedef int (*xattr_fn)(void *arg, const u8 *name, u16 name_len, const u8 *value, u16 value_len);
+int xattr_each(struct root *root, u64 ino, xattr_fn fn, void *arg, struct err *err);
 /* Into a heap copy, NUL-terminated. -ENODATA. */
 int xattr_get(struct root *root, u64 ino, const char *name, char **value, size_t *len, struct err *err);
 /* The target, heap, NUL-terminated; it ends at the first NUL within, as it does for the kernel. -EINVAL for what is no symlink. */

@@ -264,8 +264,9 @@ static bool all_zero(const u8 *p, size_t len)
 static int put_segments(struct walk *w, struct treehash_node *n, u64 lo, u64 hi, u8 *buf, struct strbuf *sb, struct err *err)
 {
 	while (lo < hi) {
-		u64 start, end;
-		int ret = w->src->data(w->src, n, lo, &start, &end, err);
+		u64 start = lo, end = hi;
+		/* Not worth asking for one segment. */
+		int ret = n->st.size > SEGMENT ? w->src->data(w->src, n, lo, &start, &end, err) : 0;
 
 		if (ret)
 			return ret == -ENOENT ? 0 : ret;

@@ -3,7 +3,7 @@
 #include "common/mem.h"
 #include "kernel-shared/fs/inode.h"
 
-int xattr_each(struct root *root, u64 ino, int (*fn)(void *arg, const u8 *name, u16 name_len, const u8 *value, u16 value_len), void *arg, struct err *err)
+int xattr_each(struct root *root, u64 ino, xattr_fn fn, void *arg, struct err *err)
 {
 	struct tree_iter it CLEANUP(tree_iter_fini) =
 		tree_range(&root->tree, KEY(ino, BTRFS_XATTR_ITEM_KEY, 0), KEY(ino, BTRFS_XATTR_ITEM_KEY, -1ULL));

@@ -264,6 +264,16 @@ static size_t add_int(u8 *p, u64 v, size_t size)
 	return size;
 }
 
+/* Mode, owner, no attributes. */
+static size_t add_owner(u8 *p, u32 mode, const struct stat *st)
+{
+	add_int(p, mode, 4);
+	add_int(p + 4, st->st_uid, 4);
+	add_int(p + 8, st->st_gid, 4);
+	add_int(p + 12, 0, 4);
+	return 16;
+}
+
 /* The listing of treehash.h by hand, for a directory with a file of two segments, the first zero, and a second name of it. */
 TEST(the_listing_is_as_defined)
 {
@@ -279,11 +289,11 @@ TEST(the_listing_is_as_defined)
 	CHECK(!chmod("d/b", 04644) && !link("d/b", "d/c") && !stat("d/b", &st));
 	n += sprintf((char *)listing, "treehash 1 none\nd");
 	n += add_int(listing + n, 0, 2);
-	n += add_int(listing + n, 0750, 4) + add_int(listing + n + 4, st.st_uid, 4) + add_int(listing + n + 8, st.st_gid, 4) + add_int(listing + n + 12, 0, 4);
+	n += add_owner(listing + n, 0750, &st);
 	listing[n++] = 'f';
 	n += add_int(listing + n, 1, 2);
 	listing[n++] = 'b';
-	n += add_int(listing + n, 04644, 4) + add_int(listing + n + 4, st.st_uid, 4) + add_int(listing + n + 8, st.st_gid, 4) + add_int(listing + n + 12, 0, 4);
+	n += add_owner(listing + n, 04644, &st);
 	n += add_int(listing + n, (128 << 10) + 4, 8);
 	add_int(record, 1, 8);
 	XXH128_canonicalFromHash(&c, XXH3_128bits("data", 4));
