@@ -76,6 +76,7 @@ int writer_add_hooks(struct writer *w, const struct txn_hooks *hooks, void *arg)
 struct alloc *writer_alloc(struct writer *w) { return w->alloc; }
 struct alloc *txn_alloc(struct txn *txn) { return txn->w->alloc; }
 struct roots *txn_roots(struct txn *txn) { return txn->w->roots; }
+struct env *txn_env(struct txn *txn) { return txn->w->env; }
 struct disk_super *txn_super(struct txn *txn) { return &txn->w->super; }
 u64 txn_id(const struct txn *txn) { return txn->w->source.transid; }
 bool writer_dead(const struct writer *w) { return w->dead; }

@@ -32,6 +32,7 @@ int writer_add_hooks(struct writer *w, const struct txn_hooks *hooks, void *arg)
 struct alloc *writer_alloc(struct writer *w);
 struct alloc *txn_alloc(struct txn *txn);
 struct roots *txn_roots(struct txn *txn);
+struct env *txn_env(struct txn *txn);
 /* Where trees of this filesystem take blocks from: to be set in every tree that is opened. */
 struct block_source *writer_source(struct writer *w);
 /* Bytes of dirty nodes and queue held before they go to disk early. 0: 64 MiB. */
