@@ -22,6 +22,8 @@ GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and q
 
 #define FILESYSTEM(X) \
 	X(filesystem_df) \
+	X(filesystem_du) \
+	X(filesystem_show) \
 	X(filesystem_label) \
 	X(filesystem_usage)
 GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command> [<args>]", "overall filesystem tasks and information")
@@ -39,14 +41,18 @@ GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command
 	X(inspect_list_chunks)
 GROUP(inspect, "inspect-internal", INSPECT, "btrfs inspect-internal <command> <args>", "query various internal information")
 
-#define PROPERTY(X)
+#define PROPERTY(X) \
+	X(property_get) \
+	X(property_list)
 GROUP(property, "property", PROPERTY, "btrfs property get/set/list [-t <type>] <object> [<name>] [value]",
       "modify properties of filesystem objects")
 
-#define QGROUP(X)
+#define QGROUP(X) \
+	X(qgroup_show)
 GROUP(qgroup, "qgroup", QGROUP, "btrfs qgroup <command> [options] <path>", "manage quota groups")
 
-#define QUOTA(X)
+#define QUOTA(X) \
+	X(quota_status)
 GROUP(quota, "quota", QUOTA, "btrfs quota <command> [options] <path>", "manage filesystem quota settings")
 
 #define REPLACE(X)
@@ -86,7 +92,10 @@ GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <comma
 
 /* What btrbox is by the name of a link or by its first word. */
 #define PROGRAMS(X) \
-	X(btrfs)
+	X(btrfs) \
+	X(find_root) \
+	X(map_logical)
+PROGRAMS(DECLARE)
 const struct cmd *const programs[] = { PROGRAMS(ROW) NULL };
 
 /* The short forms: mkfs for mkfs.btrfs, image for btrfs-image, tune for btrfstune. */

@@ -257,6 +257,16 @@ void chunk_map(const struct chunk *c, u64 off, u64 len, unsigned mirror, struct 
 	*out = (struct phys){ c->stripes[k].dev, c->stripes[k].physical + row * BTRFS_STRIPE_LEN + off % BTRFS_STRIPE_LEN, stripe_rest(off, len), k };
 }
 
+/* From where data of a row lies to its P (0) or Q (1). */
+static void map_parity(const struct chunk *c, u64 off, unsigned which, struct phys *out)
+{
+	u64 row = off / BTRFS_STRIPE_LEN / c->data_stripes;
+
+	out->stripe = chunk_role(c, row, c->data_stripes + which);
+	out->dev = c->stripes[out->stripe].dev;
+	out->physical = c->stripes[out->stripe].physical + row * BTRFS_STRIPE_LEN + off % BTRFS_STRIPE_LEN;
+}
+
 int rio_map(const struct volume *vol, u64 logical, u64 len, unsigned mirror, struct phys *out)
 {
 	const struct chunk *c = chunk_lookup(vol, logical);
@@ -264,10 +274,12 @@ int rio_map(const struct volume *vol, u64 logical, u64 len, unsigned mirror, str
 
 	if (!c || !len)
 		return -ENOENT;
-	if (!mirror || mirror > c->profile->copies)
+	if (!mirror || mirror > max_t(unsigned, c->profile->copies, 1 + c->profile->parity))
 		return -EINVAL;
 	off = logical - c->start;
-	chunk_map(c, off, min_t(u64, len, c->length - off), mirror, out);
+	chunk_map(c, off, min_t(u64, len, c->length - off), c->profile->parity ? 1 : mirror, out);
+	if (c->profile->parity && mirror > 1)
+		map_parity(c, off, mirror - 2, out);
 	return 0;
 }
 

@@ -128,7 +128,7 @@ const struct chunk *chunk_next(const struct volume *vol, u64 logical);
 struct phys { struct device *dev; u64 physical; u32 len; u16 stripe; };
 /* How many copies or ways to read there are at logical: copies for mirrors; RAID5 2 (data, from parity); RAID6 num_stripes. 0: no chunk. */
 unsigned rio_copies(const struct volume *vol, u64 logical);
-/* The first piece of [logical, logical + len) in mirror (1..copies, mirrored profiles; 1 for parity profiles: the data itself). */
+/* The first piece of [logical, logical + len) in mirror 1..copies; with parity 1 is the data itself, 2 and 3 are P and Q of its row. */
 int rio_map(const struct volume *vol, u64 logical, u64 len, unsigned mirror, struct phys *out);
 /* All logical ranges of one device byte range: the inverse, for superblock exclusion and scrub. fn non-zero stops. */
 int rio_reverse(const struct volume *vol, const struct device *dev, u64 physical, u64 len, int (*fn)(void *arg, u64 logical, u64 len), void *arg);

@@ -33,7 +33,6 @@ static bool make_image(void)
 struct damage {
 	void (*fn)(struct bdev *b, void *arg);
 	void *arg;
-	struct fault_plan *plan;  /* reads that fail; may be NULL */
 };
 
 static int wrap(void *arg, struct bdev **b, struct err *err)
@@ -41,10 +40,8 @@ static int wrap(void *arg, struct bdev **b, struct err *err)
 	struct damage *d = arg;
 	int ret = bdev_overlay_new(*b, b, err);
 
-	if (!ret && d && d->fn)
+	if (!ret && d)
 		d->fn(*b, d->arg);
-	if (!ret && d && d->plan)
-		ret = bdev_fault_new(*b, d->plan, b);
 	return ret;
 }
 
@@ -183,7 +180,7 @@ TEST(only_the_chunk_tree_if_so_wished)
 TEST(one_bad_copy_of_a_root_is_told_and_does_not_matter)
 {
 	struct place p;
-	struct damage d = { wipe_first_copy, &p, NULL };
+	struct damage d = { wipe_first_copy, &p };
 	struct session s;
 
 	if (!make_image())
@@ -217,7 +214,7 @@ static const struct loss losses[] = {
 static void check_loss(const struct loss *l)
 {
 	struct place p = place_of(l->id);
-	struct damage d = { wipe_root, &p, NULL };
+	struct damage d = { wipe_root, &p };
 	struct session s;
 
 	session_open(&s, with_flags(0), &d);
@@ -282,7 +279,7 @@ static void lose_roots(struct bdev *b, void *arg) { with_super(b, roots_to_backu
 TEST(the_newest_backup_root_that_verifies_is_taken)
 {
 	struct place p[2];
-	struct damage d = { lose_roots, p, NULL };
+	struct damage d = { lose_roots, p };
 	struct session s;
 
 	if (!make_image())
@@ -305,7 +302,7 @@ static void lose_backups(struct bdev *b, void *arg) { with_super(b, drop_backups
 
 TEST(without_backup_roots_the_superblocks_own_are_taken)
 {
-	struct damage d = { lose_backups, NULL, NULL };
+	struct damage d = { lose_backups, NULL };
 	struct session s;
 
 	if (!make_image())
@@ -330,7 +327,7 @@ static void lose_both(struct bdev *b, void *arg) { with_super(b, roots_elsewhere
 TEST(roots_can_be_given_by_hand)
 {
 	struct fs_open_args args = FS_OPEN_ARGS_INIT;
-	struct damage d = { lose_both, NULL, NULL };
+	struct damage d = { lose_both, NULL };
 	struct place root, chunk, fs;
 	struct session s;
 
@@ -391,7 +388,7 @@ static void lose_log(struct bdev *b, void *arg)
 TEST(a_pending_log_is_there_for_those_who_ask)
 {
 	struct place p;
-	struct damage d = { make_log, &p, NULL };
+	struct damage d = { make_log, &p };
 	struct session s;
 
 	if (!make_image())
@@ -442,7 +439,7 @@ static void flatten(struct bdev *b, void *arg)
 TEST(a_dump_restored_without_its_chunks_is_read_at_logical_addresses)
 {
 	struct place p;
-	struct damage d = { flatten, &p, NULL };
+	struct damage d = { flatten, &p };
 	struct session s;
 
 	if (!make_image())
@@ -463,7 +460,7 @@ static void add_feature(struct bdev *b, void *arg) { with_super(b, future_featur
 
 TEST(an_unsupported_feature_is_refused_by_name)
 {
-	struct damage d = { add_feature, NULL, NULL };
+	struct damage d = { add_feature, NULL };
 	struct session s;
 
 	if (!make_image())
@@ -472,37 +469,6 @@ TEST(an_unsupported_feature_is_refused_by_name)
 	CHECK_EQ(s.ret, -EOPNOTSUPP);
 	CHECK(strstr(err_text(&s.err), "EXTENT_TREE_V2"));
 	session_close(&s);
-}
-
-TEST(each_read_may_fail)
-{
-	if (!make_image())
-		return;
-	for (int once = 0; once < 2; once++)
-		for (int partial = 0; partial < 2; partial++) {
-			u64 n, opened = 0, failed = 0;
-
-			for (n = 0; n < 500; n++) {
-				struct fault_plan plan = { .what = FAULT_READ, .after = n, .once = once };
-				struct damage d = { NULL, NULL, &plan };
-				struct session s;
-				bool met;
-
-				session_open(&s, with_flags(partial ? FS_OPEN_PARTIAL : 0), &d);
-				met = plan.count > n;
-				opened += !s.ret;
-				failed += s.ret != 0;
-				CHECK(s.ret <= 0 && (!s.ret || s.err.len));
-				/* one lost read of a block costs nothing: there is another copy, of superblocks, too */
-				CHECK(!once || !s.ret);
-				session_close(&s);
-				if (!met)
-					break;
-			}
-			CHECK(n > 10 && n < 500);
-			CHECK(once || partial || failed);
-			CHECK(opened);
-		}
 }
 
 static int ask(void *arg, u64 i, unsigned worker)
