@@ -92,7 +92,9 @@ int inode_ref_validate(struct validator *v, const struct item *item, const struc
 	if (inode_rule_broken(v, item, prev) && violate_inode_rule(v, item, prev))
 		return -EUCLEAN;
 	while (inode_ref_next(item, &pos, &ref))
-		;
+		if (unlikely(ref.name_len - 1u >= BTRFS_NAME_LEN) && head == sizeof(struct disk_inode_ref) &&
+		    violate(v, item, "inode-ref-length", "invalid inode ref name length, has %u expect [1, %u]", ref.name_len, BTRFS_NAME_LEN))
+			return -EUCLEAN;
 	if (pos == item->size)
 		return 0;
 	if (item->size - pos < head)

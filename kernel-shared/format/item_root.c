@@ -80,6 +80,19 @@ int root_item_validate(struct validator *v, const struct item *item, const struc
 	return 0;
 }
 
+int root_ref_validate(struct validator *v, const struct item *item, const struct item *prev UNUSED)
+{
+	u16 name_len = le16_get(((const struct disk_root_ref *)item->data)->name_len);
+	size_t expect = sizeof(struct disk_root_ref) + name_len;
+
+	if (name_len > BTRFS_NAME_LEN &&
+	    violate(v, item, "root-ref-name-len", "root ref name too long for key type %u, have %u max %u", item->key.type, name_len, BTRFS_NAME_LEN))
+		return -EUCLEAN;
+	if (item->size != expect)
+		return violate(v, item, "root-ref-size", "invalid root ref item size for key type %u, have %u expect %zu", item->key.type, item->size, expect);
+	return 0;
+}
+
 static char *text_root_v2(struct print_ctx *p, char *o, const struct disk_root_item *r)
 {
 	o = text_uuid(text_lit(o, "\t\tuuid "), r->uuid);

@@ -95,6 +95,7 @@ static const struct mutation mutations[] = {
 	{ "inode-ref", "item-size", SIZE, WHOLE, 10 },
 	{ "inode-ref", "inode-ref-overflow", SIZE, WHOLE, 17 },
 	{ "inode-ref", "inode-ref-name", FIELD(disk_inode_ref, name_len), 7 },
+	{ "inode-ref", "inode-ref-length", FIELD(disk_inode_ref, name_len), 0 },
 	{ "inode-extref", "inode-ref-overflow", SIZE, WHOLE, 17 },
 	{ "inode-extref", "inode-ref-name", FIELD(disk_inode_extref, name_len), 65535 },
 	{ "dir", "dir-header", SIZE, WHOLE, 29 },
@@ -146,6 +147,10 @@ static const struct mutation mutations[] = {
 	{ "root", "root-flags", FIELD(disk_root_item, flags), 2 },
 	{ "root-reloc", "root-reloc", OFFSET, WHOLE, 0 },
 	{ "root-reloc", "root-reloc", OFFSET, WHOLE, 4 },
+	{ "root-ref", "item-size", SIZE, WHOLE, 18 },
+	{ "root-ref", "root-ref-size", SIZE, WHOLE, 21 },
+	{ "root-backref", "root-ref-size", FIELD(disk_root_ref, name_len), 3 },
+	{ "root-backref", "root-ref-name-len", FIELD(disk_root_ref, name_len), 256 },
 	{ "extent-data", "item-size", SIZE, WHOLE, 23 },
 	{ "extent-data", "extent-bytenr", OBJECTID, WHOLE, 13631489 },
 	{ "extent-data", "extent-data-length", OFFSET, WHOLE, 4097 },
@@ -417,6 +422,25 @@ TEST(an_inline_extent_reaches_to_the_end_of_its_sector)
 	leaf_add(&l, x.key, x.data, x.size);
 	leaf_add(&l, y.key, y.data, y.size);
 	CHECK(run(&geo) == 1 && has("file-extent-overlap"));
+}
+
+TEST(only_inode_ref_limits_the_length_of_a_name)
+{
+	static const struct { u32 len; bool good; } cases[] = { { 0, false }, { 1, true }, { 255, true }, { 256, false } };
+	struct geometry geo = test_geometry();
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		u8 *p;
+
+		leaf_init(&l, 16384, 5);
+		p = leaf_add(&l, KEY(257, BTRFS_INODE_REF_KEY, 256), NULL, sizeof(struct disk_inode_ref) + cases[i].len);
+		put_le16(p + 8, cases[i].len);
+		CHECK_EQ(run(&geo) == 0, cases[i].good);
+		leaf_init(&l, 16384, 5);
+		p = leaf_add(&l, KEY(257, BTRFS_INODE_EXTREF_KEY, 0), NULL, sizeof(struct disk_inode_extref) + cases[i].len);
+		put_le16(p + 16, cases[i].len);
+		CHECK_EQ(run(&geo), 0);
+	}
 }
 
 TEST(which_trees_may_be_empty)
