@@ -65,18 +65,18 @@ without() {
 	without "$T/img3,$T/img4"
 }
 
-@test "the product of profiles, node sizes, checksums and compression" {
+@test "the product of profiles, node sizes and checksums" {
 	need_full
-	local profile devices node csum options
+	local profile devices node csum forced=(zstd zlib lzo)
+	# All compressions are in every image; what is forced for the rest takes turns.
 	while read -r profile devices; do
 		for node in 4096 16384 65536; do
 			for csum in crc32c xxhash sha256 blake2; do
-				for options in '' compress-force=zlib compress-force=lzo compress-force=zstd; do
-					row "$devices" "$options" -d "$profile" -m "$profile" -n "$node" --csum "$csum" || {
-						echo "# $profile, $devices devices, nodes of $node, $csum, $options"
-						return 1
-					}
-				done
+				row "$devices" "compress-force=${forced[0]}" -d "$profile" -m "$profile" -n "$node" --csum "$csum" || {
+					echo "# $profile, $devices devices, nodes of $node, $csum, ${forced[0]} forced"
+					return 1
+				}
+				forced=("${forced[@]:1}" "${forced[0]}")
 			done
 		done
 	done <<-END
