@@ -212,5 +212,7 @@ judge_reader() {
 
 # --- the incumbent's text ---------------------------------------------------------------------------------------------
 
-# since_62 COMMAND: a filter that turns 6.2's output into what 6.19 prints, where since-6.2.md lists the difference.
-since_62() { sed -E -f "$TOP/tests/filters/since-6.2-$1.sed"; }
+# Output of 6.2 as 6.19 prints it, and ours without what 6.2 cannot show (tests/filters/since-6.2 names each difference):
+#     diff <(btrfs_peer inspect-internal dump-tree a.img | peer_62 dump-tree) <(btrfs_ours inspect-internal dump-tree a.img | ours_62 dump-tree)
+peer_62() { "$TOP/tests/filters/since-6.2" peer "$1"; }
+ours_62() { "$TOP/tests/filters/since-6.2" ours "$1"; }
