@@ -164,7 +164,8 @@ static inline int check_place(struct validator *v, const struct item *item, u32 
 	u64 end = (u64)offset + item->size;
 
 	*located = true;
-	if (likely(end == expected_end && offset >= headers))
+	/* expected_end comes from the item before, which may itself lie outside */
+	if (likely(end == expected_end && end <= leafdata && offset >= headers))
 		return 0;
 	if (end > leafdata) {
 		*located = false;
