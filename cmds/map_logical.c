@@ -71,7 +71,7 @@ static int map_extents(struct mapper *m)
 {
 	u64 from = m->args->logical, to;
 	struct extent_view ext;
-	struct tree_iter it CLEANUP(tree_iter_fini);
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
 	struct item item;
 	bool any = false;
 	int ret = extent_find(m->fs, from, &ext, &m->ctx->err);

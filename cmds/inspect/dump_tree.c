@@ -133,7 +133,7 @@ static int dump_root_item(struct dump *d, const struct item *item)
 /* Every tree that the items of one root tree name. A block of it that cannot be read costs only what it holds. */
 static int dump_roots_in(struct dump *d, struct root *root_tree)
 {
-	struct tree_iter it CLEANUP(tree_iter_fini);
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
 	struct item item;
 	int ret;
 

@@ -44,7 +44,7 @@ VEC_TYPE(dev_spans, struct range);
 static int read_dev_extents(struct fs *fs, u64 devid, struct dev_spans *out, struct err *err)
 {
 	struct key lo = KEY(devid, BTRFS_DEV_EXTENT_KEY, 0), hi = KEY(devid, BTRFS_DEV_EXTENT_KEY, -1ULL);
-	struct tree_iter it CLEANUP(tree_iter_fini);
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
 	struct item item;
 	u64 end;
 	int ret;

@@ -10,7 +10,7 @@ static bool is_extent_key(u8 type)
 
 int extent_find(struct fs *fs, u64 logical, struct extent_view *out, struct err *err)
 {
-	struct tree_iter it CLEANUP(tree_iter_fini);
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
 	struct item item;
 	int ret;
 
@@ -30,7 +30,7 @@ int extent_find(struct fs *fs, u64 logical, struct extent_view *out, struct err 
 
 int extent_refs_each(struct fs *fs, u64 bytenr, int (*fn)(void *arg, const struct extent_ref_view *ref), void *arg, struct err *err)
 {
-	struct tree_iter it CLEANUP(tree_iter_fini);
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
 	struct extent_ref_view ref;
 	struct extent_view ext;
 	struct item item;
@@ -250,7 +250,7 @@ static int look_at_inode(struct users *u, const struct extent_ref_view *ref)
 {
 	/* A file extent that was cut from the front records an offset below zero. */
 	u64 lo = (s64)ref->offset < 0 ? 0 : ref->offset, span = max_t(u64, u->ext->len, BTRFS_MAX_EXTENT_SIZE), hi;
-	struct tree_iter it CLEANUP(tree_iter_fini);
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
 	struct root *root;
 	struct item item;
 	u64 offset;
