@@ -75,6 +75,9 @@ int bdev_slice_new(struct bdev *lower, u64 off, u64 len, struct bdev **out, stru
 int bdev_overlay_new(struct bdev *lower, struct bdev **out, struct err *err);
 /* What an overlay holds, ascending: the first changed range at or after pos (4096-byte granules, merged). False: none. */
 bool bdev_overlay_next(struct bdev *overlay, u64 pos, u64 *start, u64 *len);
+/* Writes what of [from, to) an overlay holds to the layer below (overlay->lower), ascending; grows it first if the overlay has grown. So
+ * a caller brings the changes to the disk in the order of a commit: all but the superblocks, flush of the lower layers, superblocks. */
+int bdev_overlay_commit(struct bdev *overlay, u64 from, u64 to, struct err *err);
 /* Keeps the old bytes of whatever is overwritten in the file at undo_path before the write reaches lower: synced first, with
  * checksums, sizes and free space too. Several devices may share one undo file. Takes lower. Spec: architecture.md, decision 6. */
 struct undo_log;

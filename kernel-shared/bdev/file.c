@@ -181,6 +181,8 @@ static int file_describe(struct file *f, const char *path, struct err *err)
 		return 0;
 	if (ioctl(f->fd, BLKGETSIZE64, &b->size))
 		return err_errno(err, -errno, "cannot get the size of %s", path);
+	/* While it is mounted, the kernel writes past the pages that an earlier reader has left in the device's cache. */
+	posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (sysfs_u64(st.st_rdev, "queue/rotational", &flag) || sysfs_u64(st.st_rdev, "../queue/rotational", &flag))
 		b->rotational = flag;
 	b->id[0] = st.st_rdev;

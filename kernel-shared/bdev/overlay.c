@@ -4,7 +4,7 @@
 #include "kernel-shared/bdev/overlay.h"
 #include "kernel-shared/bdev/pagemap.h"
 
-enum { OVERLAY_MEMORY = 256 << 20 };
+enum { OVERLAY_MEMORY = 256 << 20, COMMIT_CHUNK = 1 << 20 };
 
 struct overlay {
 	struct bdev b;
@@ -121,6 +121,25 @@ bool bdev_overlay_next(struct bdev *overlay, u64 pos, u64 *start, u64 *len)
 	*start = max_t(u64, pos, first << PAGE_SHIFT);
 	*len = min_t(u64, overlay->size, last << PAGE_SHIFT) - *start;
 	return true;
+}
+
+int bdev_overlay_commit(struct bdev *overlay, u64 from, u64 to, struct err *err)
+{
+	u8 *buf = mem_alloc_io(COMMIT_CHUNK);
+	int ret = buf ? 0 : err_nomem(err);
+	u64 start, len;
+
+	if (!ret && overlay->size > overlay->lower->size)
+		ret = bdev_resize(overlay->lower, overlay->size, err);
+	while (!ret && from < to && bdev_overlay_next(overlay, from, &start, &len) && start < to) {
+		len = min_t(u64, min_t(u64, len, to - start), COMMIT_CHUNK);
+		ret = bdev_read(overlay, start, buf, len, err);
+		if (!ret)
+			ret = bdev_write(overlay->lower, start, buf, len, err);
+		from = start + len;
+	}
+	free(buf);
+	return ret;
 }
 
 static int overlay_next_data(struct bdev *b, u64 off, u64 *start, u64 *len)

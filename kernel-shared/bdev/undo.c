@@ -156,36 +156,27 @@ static int save_range(struct undo *u, u64 off, u64 end, struct err *err)
 /* Brings what is pending to the device. */
 static int drain(struct undo *u, struct err *err)
 {
+	u8 witness[UNDO_WITNESS_LEN];
 	u64 pos = 0, start, len;
-	u8 *buf;
 	int ret = 0;
 
 	if (!u->pending)
 		return 0;
 	if (u->log->failed)
 		return err_set(err, -EIO, "the undo file %s could not be written: nothing more is written to %s", u->log->path, u->b.name);
-	buf = mem_alloc_io(UNDO_CHUNK);
-	if (!buf)
-		return err_nomem(err);
 	for (pos = 0; !ret && bdev_overlay_next(u->b.lower, pos, &start, &len); pos = start + len) {
 		ret = save_range(u, start, start + len, err);
 		if (!ret && ranges_add(&u->written, start, start + len))
 			ret = err_nomem(err);
 		if (!ret && start <= UNDO_WITNESS_OFF && start + len >= UNDO_WITNESS_OFF + UNDO_WITNESS_LEN) {
-			ret = bdev_read(u->b.lower, UNDO_WITNESS_OFF, buf, UNDO_WITNESS_LEN, err);
-			log_crc(u->log, u->index, UNDO_WITNESS, UNDO_WITNESS_OFF, UNDO_WITNESS_LEN, buf);
+			ret = bdev_read(u->b.lower, UNDO_WITNESS_OFF, witness, sizeof(witness), err);
+			log_crc(u->log, u->index, UNDO_WITNESS, UNDO_WITNESS_OFF, sizeof(witness), witness);
 		}
 	}
 	if (!ret)
 		ret = log_write(u->log, true, err);
-	for (pos = 0; !ret && bdev_overlay_next(u->b.lower, pos, &start, &len);) {
-		len = min_t(u64, len, UNDO_CHUNK);
-		ret = bdev_read(u->b.lower, start, buf, len, err);
-		if (!ret)
-			ret = bdev_write(u->disk, start, buf, len, err);
-		pos = start + len;
-	}
-	free(buf);
+	if (!ret)
+		ret = bdev_overlay_commit(u->b.lower, 0, u->b.size, err);
 	if (!ret) {
 		overlay_forget(u->b.lower);
 		u->pending = 0;

@@ -144,6 +144,25 @@ TEST(data_of_an_overlay_is_its_own_and_the_lower_ones)
 	bdev_close(o);
 }
 
+TEST(committing_brings_the_range_asked_for_to_the_lower_layer)
+{
+	struct fixture f CLEANUP(teardown);
+	u8 *buf = malloc(SIZE);
+
+	CHECK(setup(&f, 0));
+	CHECK_OK(scribble(&f, 100), &err);
+	CHECK_OK(bdev_overlay_commit(f.b, 4096, SIZE / 2 + 8, &err), &err);
+	CHECK_OK(bdev_read(f.lower, 0, buf, SIZE, &err), &err);
+	CHECK(!memcmp(buf + 4096, f.model + 4096, SIZE / 2 + 8 - 4096));
+	CHECK(!memcmp(buf, f.base, 4096));
+	CHECK(!memcmp(buf + SIZE / 2 + 8, f.base + SIZE / 2 + 8, SIZE / 2 - 8));
+	CHECK_OK(bdev_overlay_commit(f.b, 0, ~0ULL, &err), &err);
+	CHECK_OK(bdev_read(f.lower, 0, buf, SIZE, &err), &err);
+	CHECK(!memcmp(buf, f.model, SIZE));
+	CHECK(equal(&f));
+	free(buf);
+}
+
 struct reader { struct bdev *b; const u8 *want; bool good; };
 
 static void *read_first_half(void *arg)

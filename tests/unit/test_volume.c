@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "crypto/csum.h"
 #include "kernel-shared/format/block.h"
 #include "kernel-shared/volume/volume.h"
 #include "tests/unit/unit.h"
@@ -557,6 +558,61 @@ TEST(the_newest_valid_superblock_wins_and_one_can_be_chosen)
 	poke(f.path[0], 65536 + 64, "nothing.", 8);
 	CHECK_EQ(fixture_open(&f, 0), -EINVAL);
 	CHECK(strstr(err_text(&err), "No valid Btrfs found"));
+}
+
+TEST(mutated_superblocks_open_or_are_refused_with_a_reason)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	struct disk_super good, sb;
+	unsigned opened = 0, refused = 0;
+
+	if (!fixture_make(&f, 1, ""))
+		return;
+	CHECK_OK(fixture_open(&f, 0), &err);
+	good = f.vol->main->sb;
+	poke(f.path[0], btrfs_super_offset[1], (char[4096]){ 0 }, 4096);
+	for (unsigned i = 0; i < 1500; i++) {
+		u64 r = env_random_u64(&f.env);
+		u8 *bytes = (u8 *)&sb;
+
+		volume_close(f.vol);
+		f.vol = NULL;
+		sb = good;
+		for (unsigned k = 0; k <= r % 3; k++) /* mostly the fields, sometimes the system array */
+			bytes[32 + env_random_u64(&f.env) % (k ? 1100 : 200)] = env_random_u64(&f.env);
+		memcpy(&sb.magic, &good.magic, 8);
+		if (le16_get(sb.csum_type) >= CSUM_TYPES)
+			sb.csum_type = good.csum_type;
+		super_set_csum(&sb);
+		poke(f.path[0], 65536, &sb, sizeof(sb));
+		if (fixture_open(&f, i % 2 ? VOLUME_LENIENT : 0)) {
+			CHECK(err.len > 0);
+			refused++;
+			continue;
+		}
+		opened++;
+		CHECK(is_p2(f.vol->geo.nodesize) && f.vol->geo.nodesize <= 65536);
+		(void)add_chunks(f.vol);
+	}
+	CHECK(opened > 50 && refused > 50);
+}
+
+TEST(the_third_superblock_copy_is_written_where_it_fits)
+{
+	struct fixture f CLEANUP(fixture_fini);
+	const u64 size = 300ULL << 30;
+	struct disk_super sb;
+
+	if (!fixture_make(&f, 1, ""))
+		return;
+	CHECK_EQ(truncate(f.path[0], size), 0);
+	CHECK_OK(fixture_open(&f, VOLUME_WRITE), &err);
+	CHECK_OK(volume_write_supers(f.vol, &err), &err);
+	CHECK_EQ(volume_read_super(f.vol->main->bdev, 2, &sb, &err), -EINVAL); /* beyond the device as the filesystem knows it */
+	f.vol->main->total_bytes = size;
+	CHECK_OK(volume_write_supers(f.vol, &err), &err);
+	CHECK_OK(volume_read_super(f.vol->main->bdev, 2, &sb, &err), &err);
+	CHECK_EQ(le64_get(sb.dev_item.total_bytes), size);
 }
 
 /* Appends supers to a zone, generation by generation. */
