@@ -106,7 +106,7 @@ static int apply_common(struct cmd_ctx *ctx, const struct common_args *c)
 	if (c->quiet)
 		ctx->verbosity = 0;
 	for (unsigned i = 0; i < c->verbose; i++)
-		ctx->verbosity++, ctx->verbosity += !ctx->verbosity;
+		cmd_louder(ctx);
 	ctx->dry_run |= c->dry_run;
 	if (c->undo)
 		ctx->undo = c->undo;
@@ -119,7 +119,21 @@ static int apply_common(struct cmd_ctx *ctx, const struct common_args *c)
 	}
 	if (c->has_seed)
 		env_seed(ctx->env, c->seed);
-	return 0;
+	return c->format ? cmd_set_format(ctx, c->format) : 0;
+}
+
+/* Programs of their own know --help and --version among their options. True when that was all. */
+static bool program_help(struct cmd_ctx *ctx, const struct common_args *c)
+{
+	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
+
+	if (c->help) {
+		cmd_usage(ctx);
+	} else if (c->version) {
+		sb_printf(&sb, "%s, part of ", ctx->cmd->name);
+		version_print(ctx->out, sb_str(&sb));
+	}
+	return c->help || c->version;
 }
 
 /* Options, counts, the command itself. argv: what follows the command word. */
@@ -139,6 +153,8 @@ static int run_parsed(struct cmd_ctx *ctx, int argc, char **argv)
 	if (cmd->flags & (CMD_UNITS | CMD_UNITS_DF))
 		opt_units(ctx, &argc, argv);
 	ret = opt_parse(ctx, &set, &argc, argv);
+	if (!ret && program_help(ctx, &common))
+		goto out;
 	if (!ret)
 		ret = apply_common(ctx, &common);
 	ctx->argc = argc;
@@ -147,34 +163,25 @@ static int run_parsed(struct cmd_ctx *ctx, int argc, char **argv)
 		ret = check_count(ctx);
 	if (!ret)
 		ret = cmd->run(ctx, args);
+out:
 	opt_free(cmd->opts, args);
 	free(args);
 	return ret;
 }
 
-/* "--help" and, for programs, the version. True when that was all. */
+/* "--help" right behind the word. True when that was all. */
 static bool run_help(struct cmd_ctx *ctx, int argc, char **argv)
 {
 	const struct cmd *cmd = ctx->cmd;
 	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
 
-	if (argc < 1)
-		return false;
-	if (cmd->flags & CMD_STANDALONE && (!strcmp(argv[0], "--version") || !strcmp(argv[0], "-V"))) {
-		sb_printf(&sb, "%s, part of ", cmd->name);
-		version_print(ctx->out, sb_str(&sb));
-		return true;
-	}
-	if (strcmp(argv[0], "--help"))
+	if (argc < 1 || strcmp(argv[0], "--help"))
 		return false;
 	if (cmd->subs)
 		help_group(cmd, argc > 1 && !strcmp(argv[1], "--full") ? HELP_FULL : HELP_SHORT, &sb);
 	else
 		help_command(cmd, &sb);
-	if (cmd->flags & CMD_STANDALONE)
-		fputs(sb_str(&sb), stderr);
-	else
-		out_write(ctx->out, sb.v, sb.len);
+	out_write(ctx->out, sb.v, sb.len);
 	return true;
 }
 
@@ -182,7 +189,7 @@ int cmd_run_row(struct cmd_ctx *ctx, int argc, char **argv)
 {
 	const struct cmd *cmd = ctx->cmd;
 
-	if (!(cmd->flags & CMD_RAW) && run_help(ctx, argc - 1, argv + 1))
+	if (!(cmd->flags & (CMD_RAW | CMD_STANDALONE)) && run_help(ctx, argc - 1, argv + 1))
 		return 0;
 	if (ctx->json && !(cmd->flags & (CMD_JSON | CMD_ANY_FORMAT)))
 		return cmd_error(ctx, "output format json is unsupported for this command");
@@ -368,6 +375,7 @@ static const struct cmd *program_of(int *argc, char ***argv)
 
 int cmd_main(int argc, char **argv)
 {
+	struct strbuf words CLEANUP(sb_fini) = STRBUF_INIT;
 	struct out out;
 	struct env env;
 	struct sink sink = { &out, pthread_self() };
@@ -386,9 +394,10 @@ int cmd_main(int argc, char **argv)
 	ctx.cmd = program_of(&argc, &argv);
 	ctx.program = argv[0];
 	ctx.words = ctx.cmd->name;
-	if (ctx.cmd->same) {
+	if (ctx.cmd->same) { /* btrfsck is `btrfs check` */
 		ctx.cmd = ctx.cmd->same;
-		ctx.words = ctx.cmd->usage[0] ? "btrfs check" : ctx.cmd->name;
+		sb_printf(&words, "btrfs %s", ctx.cmd->name);
+		ctx.words = sb_str(&words);
 	}
 	ret = ctx.cmd == &cmd_btrfs ? main_run(&ctx, argc, argv) : cmd_run_row(&ctx, argc, argv);
 	if (out_fini(&out)) {

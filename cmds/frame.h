@@ -7,15 +7,15 @@
 
 /* Options that many commands have in common, by CMD_* flag. */
 struct common_args {
-	bool progress, no_progress, dry_run, has_jobs, has_seed;
+	bool progress, no_progress, dry_run, has_jobs, has_seed, help, version;
 	unsigned quiet, verbose;
 	u64 jobs, seed;
-	const char *undo;
+	const char *undo, *format;
 };
 
 /* All options of a command: its own, then those that its flags bring. */
 struct opt_set {
-	struct { const struct opt *opts; void *base; } part[8];
+	struct { const struct opt *opts; void *base; } part[12];
 	unsigned n;
 };
 void opt_set_init(struct opt_set *set, const struct cmd *cmd, void *args, struct common_args *common);
@@ -47,6 +47,12 @@ static inline const struct cmd *cmd_real(const struct cmd *cmd) { return cmd->sa
 /* By the name of a link; and by that or its short form (mkfs, image, tune). NULL: none. */
 const struct cmd *program_find(const char *name);
 const struct cmd *program_find_short(const char *name);
+
+/* One -v: unset becomes 1, which says no more than unset. */
+static inline void cmd_louder(struct cmd_ctx *ctx) { ctx->verbosity = ctx->verbosity < 0 ? 1 : ctx->verbosity + 1; }
+
+/* --format: 0, or 1 with the message said. */
+int cmd_set_format(struct cmd_ctx *ctx, const char *format);
 
 /* The row in ctx->cmd with its arguments (argv[0]: its own word): help, format, options, counts, run. Changes ctx. */
 int cmd_run_row(struct cmd_ctx *ctx, int argc, char **argv);

@@ -122,9 +122,11 @@ static void list_option(const struct shown_opt *o, void *arg)
 
 static void global_block(const struct cmd *cmd, struct listing *l)
 {
+	/* programs have their own --format among their options */
+	unsigned json = cmd->flags & CMD_STANDALONE ? 0 : cmd->flags & CMD_JSON;
 	unsigned verbose = cmd->flags & (CMD_VERBOSE | CMD_QUIET_VERBOSE), quiet = cmd->flags & (CMD_QUIET | CMD_QUIET_VERBOSE);
 
-	if (!verbose && !quiet && !(cmd->flags & (CMD_JSON | CMD_DRY_RUN)))
+	if (!verbose && !quiet && !json && !(cmd->flags & CMD_DRY_RUN))
 		return;
 	if (l->sb->len) {
 		sb_pad(l->sb, ' ', l->indent);
@@ -138,7 +140,7 @@ static void global_block(const struct cmd *cmd, struct listing *l)
 		option_line(l->sb, "-q|--quiet", "print only errors");
 	if (cmd->flags & CMD_DRY_RUN)
 		option_line(l->sb, "--dry-run", "do not do any active/changing actions");
-	if (cmd->flags & CMD_JSON)
+	if (json)
 		sb_printf(l->sb, "    %-26swhere TYPE is: text, json\n", "--format TYPE");
 }
 

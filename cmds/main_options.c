@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-static int set_format(struct cmd_ctx *ctx, const char *format)
+int cmd_set_format(struct cmd_ctx *ctx, const char *format)
 {
 	if (!strcasecmp(format, "text")) {
 		ctx->json = false;
@@ -16,6 +16,7 @@ static int set_format(struct cmd_ctx *ctx, const char *format)
 		fprintf(stderr, "error: invalid output format \"%s\"\n\nOptions for --format are: text, json\n", format);
 		return 1;
 	}
+	ctx->out->json = ctx->json;
 	return 0;
 }
 
@@ -72,11 +73,11 @@ static int global_options(struct cmd_ctx *ctx, int argc, char **argv, struct mai
 		case HELP: flags->help = true; break;
 		case VERSION: flags->version = true; break;
 		case FULL: flags->full = true; break;
-		case FORMAT: ret = set_format(ctx, optarg); break;
+		case FORMAT: ret = cmd_set_format(ctx, optarg); break;
 		case LOG: ret = set_log(ctx, optarg); break;
 		case DRY_RUN: ctx->dry_run = true; break;
 		case PARAM: out_printf(ctx->out, "Global param: %s\n", optarg); break;
-		case 'v': ctx->verbosity = ctx->verbosity < 0 ? 1 : ctx->verbosity + 1; break;
+		case 'v': cmd_louder(ctx); break;
 		case 'q': ctx->verbosity = 0; break;
 		default:
 			fprintf(stderr, "Unknown global option: %s\n", argv[optind - 1]);

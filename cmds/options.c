@@ -30,14 +30,26 @@ static const struct opt write_opts[] = {
 	OPT_STRING(0, "undo", undo, "FILE", "keep what is overwritten in FILE; 'btrfs rescue undo' takes the changes back", .ours = true, .complete = "file"),
 	OPT_END
 };
+static const struct opt program_opts[] = {
+	OPT_FLAG(0, "help", help, "print this help and exit"),
+	OPT_FLAG('V', "version", version, "print the version and exit"),
+	OPT_END
+};
+static const struct opt format_opts[] = {
+	OPT_STRING(0, "format", format, "TYPE", "where TYPE is: text, json", .ours = true, .complete = "text|json"),
+	OPT_END
+};
 #undef OPT_STRUCT
 
-static const struct { unsigned flags; const struct opt *opts; } common_rows[] = {
-	{ CMD_QUIET_VERBOSE, quiet_verbose_opts },
-	{ CMD_PROGRESS, progress_opts },
-	{ CMD_JOBS, jobs_opts },
-	{ CMD_SEED | CMD_WRITES, seed_opts },
-	{ CMD_WRITES, write_opts },
+/* Any of the flags brings the row; all of those in with must be there, too. */
+static const struct { unsigned flags, with; const struct opt *opts; } common_rows[] = {
+	{ CMD_QUIET_VERBOSE, 0, quiet_verbose_opts },
+	{ CMD_PROGRESS, 0, progress_opts },
+	{ CMD_JOBS, 0, jobs_opts },
+	{ CMD_SEED | CMD_WRITES, 0, seed_opts },
+	{ CMD_WRITES, 0, write_opts },
+	{ CMD_JSON, CMD_STANDALONE, format_opts },
+	{ CMD_STANDALONE, 0, program_opts },
 };
 
 void opt_set_init(struct opt_set *set, const struct cmd *cmd, void *args, struct common_args *common)
@@ -49,7 +61,7 @@ void opt_set_init(struct opt_set *set, const struct cmd *cmd, void *args, struct
 		set->n = 1;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(common_rows); i++) {
-		if (!(cmd->flags & common_rows[i].flags))
+		if (!(cmd->flags & common_rows[i].flags) || (cmd->flags & common_rows[i].with) != common_rows[i].with)
 			continue;
 		set->part[set->n].opts = common_rows[i].opts;
 		set->part[set->n++].base = common;

@@ -170,3 +170,47 @@ Global options like -q/-v must follow the tool name '\''btrfs'\'':
 	run bash -c '"$BTRBOX" btrfs version <&- 2>&-'
 	expect 0
 }
+
+@test "programs of their own: --version, --help on stderr with 0, bad options with all help" {
+	for p in $("$BTRBOX" --list); do
+		[[ $p != btrfs && $p != btrfsck && $p != fsck.btrfs ]] || continue
+		run_split "$BTRBOX" "$p" --version
+		expect 0
+		same "$p" "$p, part of $("$BTRBOX" btrfs version)" "$output"
+		run_split "$BTRBOX" "$p" --help
+		expect 0
+		same "stdout of $p" "" "$output"
+		same "first of $p" "usage: $p" "$(head -n 1 <<<"$stderr" | cut -d' ' -f 1-2)"
+		help=$stderr
+		run_split "$BTRBOX" "$p" --no-such-option
+		expect 1
+		same "bad option of $p" "$p: unrecognized option '--no-such-option'
+$help" "$stderr"
+	done
+}
+
+@test "programs have short names behind btrbox" {
+	v=$("$BTRBOX" btrfs-find-root --version)
+	same short "$v" "$("$BTRBOX" find-root --version)"
+	ln -s "$BTRBOX" btrfs-find-root
+	same link "$v" "$(./btrfs-find-root -V)"
+	run ./btrfs-find-root
+	expect 1
+	same count "./btrfs-find-root: not enough arguments: 0 but at least 1 expected" "$(sed 's/exactly 1 argument expected, 0 given/not enough arguments: 0 but at least 1 expected/' <<<"$output")"
+}
+
+@test "the second interrupt ends what the first has not" {
+	need_peer
+	python3 "$TOP/tests/mktree.py" tree
+	mk_fs peer a.img 200M tree
+	# nobody reads: dump-tree waits for the pipe
+	(trap - INT; exec "$BTRBOX" btrfs inspect-internal dump-tree a.img) > >(sleep 5) &
+	pid=$!
+	sleep 1
+	kill -INT $pid
+	sleep 0.3
+	kill -INT $pid || true
+	status=0
+	wait $pid || status=$?
+	expect 130
+}
