@@ -13,7 +13,8 @@ ifeq ($(STATIC),1)
 UDEV := 0
 ARCHIVE := 0
 PKG_STATIC := --static
-LINK_STATIC := -static
+# glibc warns about users and hosts, which a static program cannot look up: it prints numbers.
+LINK_STATIC := -static $(shell ld --help 2>/dev/null | grep -q -- --no-warnings && echo -Wl,--no-warnings)
 endif
 UDEV ?= $(call have,libudev)
 READLINE ?= $(call have,readline)
