@@ -2,8 +2,8 @@
 /* A device is a stack of layers with one face. Callers never know whether they talk to a file, a slice of a disk image, an
  * overlay that keeps writes in memory, an undo log or a fault injector.
  *
- * All offsets and lengths are bytes, with no alignment required. Reads and writes are whole or an error. Reads are thread-safe,
- * also against each other; a layer that can be written is written by one thread at a time while no other reads the same range.
+ * All offsets and lengths are bytes, with no alignment required. Reads and writes are whole or an error. Reads and writes of
+ * different ranges may run at the same time in any number of threads; changes of size and closing may not.
  * A layer owns the one below it and closes it. Constructors take the lower layer when they succeed; when they fail it stays the
  * caller's and *out is untouched, so that bdev_overlay_new(b, &b, err) is always right. */
 #ifndef BDEV_BDEV_H

@@ -3,6 +3,7 @@
  * synced, then the overlay goes to the device: one sync for many writes, and never a byte overwritten that is not safe elsewhere. */
 #include <fcntl.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <unistd.h>
 #include "common/io.h"
 #include "common/ranges.h"
@@ -24,10 +25,13 @@ struct undo {
 	struct ranges saved;    /* of the device as it was at first */
 	struct ranges written;  /* everything ever written */
 	unsigned index;
+	pthread_mutex_t writing; /* one write, flush or resize at a time */
+	pthread_rwlock_t reading; /* held for writing while the overlay is emptied */
 };
 
 struct undo_log {
 	struct env *env;
+	pthread_mutex_t lock;   /* one device at a time adds to the batch */
 	int fd;
 	char *path;
 	u64 end, seq;
@@ -153,15 +157,13 @@ static int save_range(struct undo *u, u64 off, u64 end, struct err *err)
 	return ret;
 }
 
-/* Brings what is pending to the device. */
-static int drain(struct undo *u, struct err *err)
+/* Brings what is pending to the device. The log is locked. */
+static int drain_locked(struct undo *u, struct err *err)
 {
 	u8 witness[UNDO_WITNESS_LEN];
 	u64 pos = 0, start, len;
 	int ret = 0;
 
-	if (!u->pending)
-		return 0;
 	if (u->log->failed)
 		return err_set(err, -EIO, "the undo file %s could not be written: nothing more is written to %s", u->log->path, u->b.name);
 	for (pos = 0; !ret && bdev_overlay_next(u->b.lower, pos, &start, &len); pos = start + len) {
@@ -178,22 +180,55 @@ static int drain(struct undo *u, struct err *err)
 	if (!ret)
 		ret = bdev_overlay_commit(u->b.lower, 0, u->b.size, err);
 	if (!ret) {
+		pthread_rwlock_wrlock(&u->reading);
 		overlay_forget(u->b.lower);
+		pthread_rwlock_unlock(&u->reading);
 		u->pending = 0;
 	}
 	return ret;
 }
 
-static int undo_write(struct bdev *b, u64 off, const void *buf, size_t len, struct err *err)
+static int drain(struct undo *u, struct err *err)
+{
+	int ret;
+
+	if (!u->pending)
+		return 0;
+	pthread_mutex_lock(&u->log->lock);
+	ret = drain_locked(u, err);
+	pthread_mutex_unlock(&u->log->lock);
+	return ret;
+}
+
+static int undo_read(struct bdev *b, u64 off, void *buf, size_t len, struct err *err)
 {
 	struct undo *u = to_undo(b);
-	const u8 *from = buf;
+	int ret;
 
+	pthread_rwlock_rdlock(&u->reading);
+	ret = bdev_read(b->lower, off, buf, len, err);
+	pthread_rwlock_unlock(&u->reading);
+	return ret;
+}
+
+static int undo_next_data(struct bdev *b, u64 off, u64 *start, u64 *len)
+{
+	struct undo *u = to_undo(b);
+	int ret;
+
+	pthread_rwlock_rdlock(&u->reading);
+	ret = bdev_next_data(b->lower, off, start, len);
+	pthread_rwlock_unlock(&u->reading);
+	return ret;
+}
+
+static int write_locked(struct undo *u, u64 off, const u8 *from, size_t len, struct err *err)
+{
 	if (!u->log)
-		return err_set(err, -EROFS, "the undo file has been closed: %s is not written any more", b->name);
+		return err_set(err, -EROFS, "the undo file has been closed: %s is not written any more", u->b.name);
 	while (len) {
 		size_t n = min_t(size_t, len, UNDO_CHUNK);
-		int ret = bdev_write(b->lower, off, from, n, err);
+		int ret = bdev_write(u->b.lower, off, from, n, err);
 
 		if (ret)
 			return ret;
@@ -207,31 +242,67 @@ static int undo_write(struct bdev *b, u64 off, const void *buf, size_t len, stru
 	return 0;
 }
 
-static int undo_flush(struct bdev *b, struct err *err)
-{
-	int ret = drain(to_undo(b), err);
-
-	return ret ? ret : bdev_flush(to_undo(b)->disk, err);
-}
-
-static int undo_resize(struct bdev *b, u64 size, struct err *err)
+static int undo_write(struct bdev *b, u64 off, const void *buf, size_t len, struct err *err)
 {
 	struct undo *u = to_undo(b);
-	int ret = u->log ? drain(u, err) : err_set(err, -EROFS, "the undo file has been closed: %s keeps its size", b->name);
+	int ret;
 
-	if (!ret && size < b->size)
-		ret = save_range(u, size, b->size, err);
-	if (ret)
-		return ret;
-	log_head(u->log, u->index, UNDO_SIZE, size, 0, 0);
-	ret = log_write(u->log, true, err);
+	pthread_mutex_lock(&u->writing);
+	ret = write_locked(u, off, buf, len, err);
+	pthread_mutex_unlock(&u->writing);
+	return ret;
+}
+
+static int undo_flush(struct bdev *b, struct err *err)
+{
+	struct undo *u = to_undo(b);
+	int ret;
+
+	pthread_mutex_lock(&u->writing);
+	ret = drain(u, err);
+	pthread_mutex_unlock(&u->writing);
+	return ret ? ret : bdev_flush(u->disk, err);
+}
+
+static int log_resize(struct undo *u, u64 size, struct err *err)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&u->log->lock);
+	if (size < u->b.size)
+		ret = save_range(u, size, u->b.size, err);
+	if (!ret) {
+		log_head(u->log, u->index, UNDO_SIZE, size, 0, 0);
+		ret = log_write(u->log, true, err);
+	}
+	pthread_mutex_unlock(&u->log->lock);
+	return ret;
+}
+
+static int resize_locked(struct undo *u, u64 size, struct err *err)
+{
+	int ret = u->log ? drain(u, err) : err_set(err, -EROFS, "the undo file has been closed: %s keeps its size", u->b.name);
+
+	if (!ret)
+		ret = log_resize(u, size, err);
 	if (!ret)
 		ret = bdev_resize(u->disk, size, err);
 	if (ret)
 		return ret;
 	if (size < u->first_size && ranges_add(&u->written, size, u->first_size))
 		return err_nomem(err);
-	return bdev_resize(b->lower, size, err);
+	return bdev_resize(u->b.lower, size, err);
+}
+
+static int undo_resize(struct bdev *b, u64 size, struct err *err)
+{
+	struct undo *u = to_undo(b);
+	int ret;
+
+	pthread_mutex_lock(&u->writing);
+	ret = resize_locked(u, size, err);
+	pthread_mutex_unlock(&u->writing);
+	return ret;
 }
 
 static void undo_close(struct bdev *b)
@@ -243,12 +314,14 @@ static void undo_close(struct bdev *b)
 	for (size_t i = 0; u->log && i < u->log->devices.len; i++)
 		if (u->log->devices.v[i] == u)
 			u->log->devices.v[i] = NULL;
+	pthread_mutex_destroy(&u->writing);
+	pthread_rwlock_destroy(&u->reading);
 	free(u);
 }
 
 static const struct bdev_ops undo_ops = {
-	.read = bdev_pass_read, .write = undo_write, .flush = undo_flush, .resize = undo_resize, .close = undo_close,
-	.next_data = bdev_pass_next_data,
+	.read = undo_read, .write = undo_write, .flush = undo_flush, .resize = undo_resize, .close = undo_close,
+	.next_data = undo_next_data,
 };
 
 int bdev_undo_new(struct bdev *lower, struct undo_log *log, struct bdev **out, struct err *err)
@@ -280,6 +353,8 @@ int bdev_undo_new(struct bdev *lower, struct undo_log *log, struct bdev **out, s
 		free(u);
 		return ret;
 	}
+	pthread_mutex_init(&u->writing, NULL);
+	pthread_rwlock_init(&u->reading, NULL);
 	u->log = log;
 	*out = &u->b;
 	return 0;
@@ -302,6 +377,7 @@ static void log_free(struct undo_log *log)
 {
 	if (log->fd >= 0)
 		close(log->fd);
+	pthread_mutex_destroy(&log->lock);
 	sb_fini(&log->batch);
 	vec_fini(&log->devices);
 	free(log->path);
@@ -317,6 +393,7 @@ int undo_log_create(struct env *env, const char *path, struct undo_log **out, st
 	if (!log)
 		return err_nomem(err);
 	log->env = env;
+	pthread_mutex_init(&log->lock, NULL);
 	log->path = mem_strdup(path);
 	log->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	log->end = sizeof(h);

@@ -147,7 +147,8 @@ int rio_read_batch(struct volume *vol, struct rio_req *reqs, size_t n, struct er
 u64 rio_disk_order(const struct volume *vol, u64 logical);
 
 /* Writes all copies and parity. Full stripe rows compute parity from buf; partial rows read, check and rewrite the row.
- * start, len: multiples of the sector size, inside one chunk. Missing devices are skipped while the profile survives them. */
+ * start, len: multiples of the sector size, inside one chunk. Missing devices are skipped while the profile survives them.
+ * Thread-safe for ranges that share no row of a chunk with parity. */
 int rio_write(struct volume *vol, u64 start, u32 len, const void *buf, struct err *err);
 /* One copy alone (repair, corruption); mirrored profiles, or the data itself of parity profiles. */
 int rio_write_mirror(struct volume *vol, u64 start, u32 len, unsigned mirror, const void *buf, struct err *err);
