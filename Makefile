@@ -94,7 +94,12 @@ $(BUILD)/flags: FORCE
 T ?=
 PICK = $(if $(T),'$(subst ','\'',$(T))')
 LANES ?= $(shell nproc)
-test-programs: $(UNITS) $(FUZZ)
+# Programs that bats files drive: tests/GROUP/NAME.c becomes $(BUILD)/GROUP/NAME.
+DRIVERS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/offline-write/*.c))
+$(DRIVERS): $(BUILD)/%: tests/%.c $(BUILD)/libbtrbox.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP $(LINK_STATIC) $(LDFLAGS) -o $@ $< $(BUILD)/libbtrbox.a $(LDLIBS_ALL)
+test-programs: $(UNITS) $(FUZZ) $(DRIVERS)
 units: $(UNITS)
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
 # What is missing is installed first, so a fresh make has to look for the libraries again.
@@ -155,7 +160,7 @@ clean:
 	rm -rf build build-* btrbox btrbox.static links
 FORCE:
 .PHONY: all links test-programs fuzz-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install help clean FORCE
--include $(OBJS:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
+-include $(OBJS:.o=.d) $(UNITS:=.d) $(BENCHES:=.d) $(DRIVERS:=.d)
 
 ## make            builds btrbox and the folder links/
 ## make test       gets what is missing, builds, runs the suite; T= picks files or names

@@ -24,12 +24,17 @@ static void thread_free(void *p)
 		free(t->buf[i].v);
 #if HAVE_ZSTD
 	ZSTD_freeDCtx(t->zstd);
+	ZSTD_freeCCtx(t->zstd_out);
 #endif
 	if (t->zlib)
 		inflateEnd(t->zlib);
 	free(t->zlib);
+	if (t->zlib_out)
+		deflateEnd(t->zlib_out);
+	free(t->zlib_out);
 #if HAVE_DEFLATE
 	libdeflate_free_decompressor(t->deflate);
+	libdeflate_free_compressor(t->deflate_out);
 #endif
 	free(t);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What reading file data keeps for each thread: buffers and decompression contexts. Made at first use, freed when the thread
+/* What reading and writing file data keeps for each thread: buffers, contexts of the codecs. Made at first use, freed when the thread
  * ends. Inside fs/ only. */
 #ifndef FS_THREAD_H
 #define FS_THREAD_H
@@ -11,6 +11,7 @@ enum thread_buf {
 	THREAD_BUF_PLAIN,   /* a whole decompressed extent, or sectors of which only a part is wanted */
 	THREAD_BUF_SEGMENT, /* one lzo segment */
 	THREAD_BUF_SUMS,    /* checksums: stored, computed, which there are */
+	THREAD_BUF_LZO,     /* what lzo needs for compressing */
 	THREAD_BUFS,
 };
 
@@ -19,6 +20,11 @@ struct fs_thread {
 	struct ZSTD_DCtx_s *zstd;
 	struct z_stream_s *zlib;
 	struct libdeflate_decompressor *deflate;
+	/* compressing; the levels are those that the contexts were made for */
+	struct ZSTD_CCtx_s *zstd_out;
+	struct z_stream_s *zlib_out;
+	struct libdeflate_compressor *deflate_out;
+	int zlib_level, deflate_level;
 };
 
 /* This thread's; NULL: out of memory. */

@@ -15,7 +15,7 @@ struct write_opts {
 	bool force;               /* compress even what sampling calls incompressible */
 	u32 max_inline;           /* bytes; default 2048 */
 	bool nodatacow, nodatasum;
-	bool now_fixed;           /* times of changes are env_now() */
+	bool keep_times;          /* op_put_file leaves the inode's times as they are: it was created with those of the source */
 };
 #define WRITE_OPTS_DEFAULT { .max_inline = 2048 }
 
@@ -45,18 +45,21 @@ int op_setattr(struct txn *txn, struct loc loc, unsigned set, const struct inode
 enum { XATTR_CREATE_OP = 1, XATTR_REPLACE_OP = 2 };
 int op_xattr(struct txn *txn, struct loc loc, const void *name, size_t len, const void *value, size_t value_len, unsigned flags, struct err *err);
 
-/* Data. */
+/* Data. One call is one operation: all of it happens, or (-ENOSPC: not enough room) nothing. Regular files only (-EISDIR, -EINVAL); -EFBIG beyond 8 EiB - 1. */
 int op_write(struct txn *txn, const struct write_opts *o, struct loc loc, u64 off, const void *buf, size_t len, struct err *err);
 int op_truncate(struct txn *txn, struct loc loc, u64 size, struct err *err);
 enum { FALLOC_KEEP_SIZE_OP = 1, FALLOC_PUNCH_OP = 2, FALLOC_ZERO_OP = 4 };
 int op_fallocate(struct txn *txn, struct loc loc, u64 off, u64 len, unsigned flags, struct err *err);
-/* Shares extents (reflink): sector-aligned ranges, or to the end of the source. */
+/* Shares extents (reflink): sector-aligned ranges, or to the end of the source (len 0: that). -EINVAL: not aligned, beyond the source's end, overlapping, or only
+ * one of the files has data checksums. */
 int op_clone(struct txn *txn, struct loc src, u64 src_off, u64 len, struct loc dst, u64 dst_off, struct err *err);
-/* Stores one compressed extent as it is (receive): like the kernel's encoded write. */
+/* Stores one compressed extent as it is (receive): like the kernel's encoded write, under the same conditions (-EINVAL). The bytes are not decoded. */
 int op_encoded_write(struct txn *txn, struct loc loc, u64 off, u64 file_len, u64 unencoded_len, u64 unencoded_off, u8 compression, const void *buf, size_t len, struct err *err);
 
-/* A whole new file's content from a source, compressed and checksummed on the pool, in extents as large as the rules allow; for put and populate.
- * read: fills buf from off; returns bytes or -errno. next_data: like bdev's (holes stay holes); NULL: all data. */
+/* A whole new file's content from a source, compressed and checksummed on the pool, in extents as large as the rules allow; for put and populate. What was in
+ * the file goes.
+ * read: fills buf from off; returns bytes (fewer, or 0, where the source ends before its size: zeros follow) or -errno; called from any thread, several at a
+ * time. next_data: the first range of data at or after off (holes stay holes); -ENXIO: none follows; called from one thread. NULL: all data. */
 struct file_source {
 	s64 (*read)(struct file_source *src, u64 off, void *buf, size_t len);
 	int (*next_data)(struct file_source *src, u64 off, u64 *start, u64 *len);

@@ -203,3 +203,17 @@ int op_end(struct op *op, int ret, struct err *err)
 	}
 	return ret;
 }
+
+int txn_settle(struct txn *txn, bool *done, struct err *err)
+{
+	struct writer *w = txn->w;
+	struct err why = ERR_INIT;
+	int ret;
+
+	*done = !w->op.depth && !w->dead && alloc_queue_len(w->alloc);
+	ret = *done ? ref_run(w->alloc, 0, &why) : 0;
+	if (!ret)
+		return 0;
+	txn_abort(txn);
+	return err_set(err, ret, "the transaction was aborted: %s", err_text(&why));
+}

@@ -54,6 +54,9 @@ enum { OP_FREES = 1 /* gives space back in the end: may use what is kept for com
 int op_begin(struct txn *txn, unsigned leaves, unsigned flags, struct op **out, struct err *err);
 /* ret < 0: rolls back and returns ret; else keeps, and relieves memory pressure. Operations nest: an inner one is part of the outer. */
 int op_end(struct op *op, int ret, struct err *err);
+/* Runs the queue, so that what was made and given up again in this transaction is free space: for another try after -ENOSPC. Inside an operation, or when
+ * nothing is queued, nothing happens: *done is false. */
+int txn_settle(struct txn *txn, bool *done, struct err *err);
 
 /* Data in space that was just allocated: written to all copies at once. Reading sees what this transaction wrote. */
 int txn_write_data(struct txn *txn, u64 bytenr, const void *buf, u32 len, struct err *err);
