@@ -64,6 +64,10 @@ struct block_group *alloc_block_group(struct alloc *a, u64 bytenr);         /* t
 int alloc_space(struct alloc *a, u64 type, u64 want, u64 min, u64 hint, u64 *bytenr, u64 *len, struct err *err);
 /* Gives back what was just taken and nobody refers to. */
 int alloc_unspace(struct alloc *a, u64 bytenr, u64 len);
+/* Log replay: bytes that no extent item knows, but that are in use. Pinned: not to be allocated before the commit (what is taken by an extent is passed
+ * over). Claimed: as if alloc_space had handed out just these. */
+int alloc_pin(struct alloc *a, u64 bytenr, u64 len, struct err *err);
+int alloc_claim(struct alloc *a, u64 bytenr, u64 len, struct err *err);
 /* Free bytes of a type that could be had: in block groups, and as chunks that would fit on the devices. */
 void alloc_available(struct alloc *a, u64 type, u64 *in_groups, u64 *in_chunks);
 /* Promises metadata (and system) space: others' alloc_space fails when only promised bytes are left. */

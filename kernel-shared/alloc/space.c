@@ -290,6 +290,57 @@ int space_free(struct alloc *a, u64 bytenr, u64 len, bool young, struct err *err
 	return 0;
 }
 
+static int group_of(struct alloc *a, u64 bytenr, u64 len, struct block_group **out, struct err *err)
+{
+	struct block_group *bg = alloc_block_group(a, bytenr);
+
+	if (!bg || len > bg->start + bg->length - bytenr)
+		return err_set(err, -EUCLEAN, "[%llu, %llu) lies in no block group", bytenr, bytenr + len);
+	*out = bg;
+	bg->changed = true;
+	return group_load(a, bg, err);
+}
+
+int alloc_pin(struct alloc *a, u64 bytenr, u64 len, struct err *err)
+{
+	struct ranges *sets[2];
+	struct block_group *bg;
+	int ret = group_of(a, bytenr, len, &bg, err);
+
+	if (ret)
+		return ret;
+	sets[0] = &bg->free;
+	sets[1] = &bg->partial;
+	for (unsigned i = 0; i < 2; i++) {
+		struct range r = { 0, bytenr };
+
+		while (ranges_next(sets[i], r.end, &r) && r.start < bytenr + len) {
+			u64 from = max_t(u64, r.start, bytenr), to = min_t(u64, r.end, bytenr + len);
+
+			if (ranges_del(sets[i], from, to) || ranges_add(&bg->pinned, from, to))
+				return err_nomem(err);
+			r.end = to;
+		}
+	}
+	return 0;
+}
+
+int alloc_claim(struct alloc *a, u64 bytenr, u64 len, struct err *err)
+{
+	struct block_group *bg;
+	u64 before;
+	int ret = group_of(a, bytenr, len, &bg, err);
+
+	if (ret)
+		return ret;
+	before = bg->free.bytes + bg->partial.bytes + bg->pinned.bytes;
+	if (ranges_del(&bg->free, bytenr, bytenr + len) || ranges_del(&bg->partial, bytenr, bytenr + len) || ranges_del(&bg->pinned, bytenr, bytenr + len))
+		return err_nomem(err);
+	if (before - (bg->free.bytes + bg->partial.bytes + bg->pinned.bytes) != len)
+		return err_set(err, -EUCLEAN, "[%llu, %llu) is in use by others", bytenr, bytenr + len);
+	return 0;
+}
+
 int alloc_reserve(struct alloc *a, u64 type, u64 bytes, struct err *err)
 {
 	u64 *reserved = &a->reserved[type_index(type)], groups, chunks;

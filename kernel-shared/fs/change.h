@@ -11,6 +11,8 @@ int winode_load(struct root *root, u64 ino, struct winode *out, struct err *err)
 /* Stores it: transid, sequence and the subvolume's own ctransid and ctime follow. */
 int winode_store(struct txn *txn, struct winode *w, struct err *err);
 int winode_create(struct txn *txn, struct winode *w, struct err *err);   /* -EEXIST */
+/* As it is, its own transid and sequence kept (log replay). */
+int inode_item_put(struct txn *txn, struct winode *w, bool create, struct err *err);
 static inline u32 winode_mode(const struct winode *w) { return le32_get(w->d.mode); }
 static inline u64 winode_flags(const struct winode *w) { return le64_get(w->d.flags); }
 struct disk_timespec time_disk(struct timespec64 t);
@@ -31,6 +33,8 @@ int root_touch(struct txn *txn, struct root *root, struct err *err);
 /* --- names as items --- */
 /* Adds one entry under a name: DIR_ITEM and DIR_INDEX; *index receives its index. -EEXIST, -EOVERFLOW (too many names of one hash). */
 int entry_add(struct txn *txn, struct root *root, u64 dir, const void *name, size_t len, const struct key *location, u8 type, u64 *index, struct err *err);
+/* The same at an index that is free. */
+int entry_add_at(struct txn *txn, struct root *root, u64 dir, const void *name, size_t len, const struct key *location, u8 type, u64 index, struct err *err);
 /* Removes both items. */
 int entry_remove(struct txn *txn, struct root *root, u64 dir, const void *name, size_t len, u64 index, struct err *err);
 /* The index of an entry, from the inode's reference (files) or the root reference (subvolumes). */

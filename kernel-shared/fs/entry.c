@@ -79,23 +79,26 @@ static int index_next(struct root *root, u64 dir, u64 *index, struct err *err)
 	return 0;
 }
 
-int entry_add(struct txn *txn, struct root *root, u64 dir, const void *name, size_t len, const struct key *location, u8 type, u64 *index, struct err *err)
+int entry_add_at(struct txn *txn, struct root *root, u64 dir, const void *name, size_t len, const struct key *location, u8 type, u64 index, struct err *err)
 {
-	struct key by_hash = KEY(dir, BTRFS_DIR_ITEM_KEY, hash_name(name, len)), by_index;
+	struct key by_hash = KEY(dir, BTRFS_DIR_ITEM_KEY, hash_name(name, len)), by_index = KEY(dir, BTRFS_DIR_INDEX_KEY, index);
 	u8 buf[sizeof(struct disk_dir_item) + BTRFS_NAME_LEN];
 	u32 size = entry_print(buf, location, txn_id(txn), type, name, len);
+	int ret = item_append(&root->tree, &by_hash, buf, size, err);
+
+	return ret ? ret : tree_insert(&root->tree, &by_index, buf, size, err);
+}
+
+int entry_add(struct txn *txn, struct root *root, u64 dir, const void *name, size_t len, const struct key *location, u8 type, u64 *index, struct err *err)
+{
 	struct dirent there;
 	int ret = dir_lookup(root, dir, name, len, &there, err);
 
 	if (!ret)
 		return err_set(err, -EEXIST, "File exists");
-	if (ret != -ENOENT)
-		return ret;
-	ret = index_next(root, dir, index, err);
-	if (!ret)
-		ret = item_append(&root->tree, &by_hash, buf, size, err);
-	by_index = KEY(dir, BTRFS_DIR_INDEX_KEY, *index);
-	return ret ? ret : tree_insert(&root->tree, &by_index, buf, size, err);
+	if (ret == -ENOENT)
+		ret = index_next(root, dir, index, err);
+	return ret ? ret : entry_add_at(txn, root, dir, name, len, location, type, *index, err);
 }
 
 int entry_remove(struct txn *txn, struct root *root, u64 dir, const void *name, size_t len, u64 index, struct err *err)

@@ -3,6 +3,7 @@
 #include "kernel-shared/fs/open.h"
 
 #include "common/mem.h"
+#include "kernel-shared/fs/logreplay.h"
 
 #define CACHE_MEMORY MiB(64)
 
@@ -58,6 +59,53 @@ static int start_writer(struct fs *fs, struct err *err)
 	return ret;
 }
 
+/* Reading: what the replay writes stays in memory. */
+static int overlay_devices(struct fs *fs, struct err *err)
+{
+	for (size_t i = 0; i < fs->vol->devices.len; i++) {
+		struct device *d = fs->vol->devices.v[i];
+		int ret = d->bdev ? bdev_overlay_new(d->bdev, &d->bdev, err) : 0;
+
+		if (ret)
+			return ret;
+	}
+	fs->vol->writable = true;
+	return 0;
+}
+
+/* A pending log is replayed and committed at once, as a mount does it. */
+static int replay_log(struct fs *fs, struct err *err)
+{
+	struct txn *txn;
+	int ret = txn_begin(fs->writer, &txn, err);
+
+	if (ret)
+		return ret;
+	ret = fs_replay_log(txn, fs, err);
+	if (ret)
+		txn_abort(txn);
+	else
+		ret = txn_commit(txn, err);
+	fs->log_root_tree = NULL;
+	return ret ? err_wrap(err, ret, "the log of the last fsync waits to be replayed (-o nologreplay shows the last commit without it)") : 0;
+}
+
+static int start_changes(struct fs *fs, struct err *err)
+{
+	bool write = fs->flags & FS_OPEN_WRITE, replay = fs->log_root_tree && !(fs->flags & FS_OPEN_NO_LOG_REPLAY) && !fs->vol->source;
+	int ret = 0;
+
+	if (write && fs->log_root_tree && !replay)
+		return err_set(err, -EROFS, "there is a log that waits to be replayed: without that nothing can be written");
+	if (!write && !replay)
+		return 0;
+	if (!write)
+		ret = overlay_devices(fs, err);
+	if (!ret)
+		ret = start_writer(fs, err);
+	return ret || !replay ? ret : replay_log(fs, err);
+}
+
 static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *err)
 {
 	int ret = fs->flags & FS_OPEN_REFUSE_MOUNTED ? refuse_mounted(fs, err) : 0;
@@ -81,7 +129,7 @@ static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *
 		ret = volume_check_missing(fs->vol, fs->flags & FS_OPEN_WRITE, err);
 	if (!ret)
 		ret = open_trees(fs, args, err);
-	return ret || !(fs->flags & FS_OPEN_WRITE) ? ret : start_writer(fs, err);
+	return ret ? ret : start_changes(fs, err);
 }
 
 int fs_open_volume(struct env *env, struct volume *vol, const struct fs_open_args *args, struct fs **out, struct err *err)

@@ -48,15 +48,20 @@ int root_touch(struct txn *txn, struct root *root, struct err *err)
 	return 0;
 }
 
-static int winode_put(struct txn *txn, struct winode *w, bool create, struct err *err)
+int inode_item_put(struct txn *txn, struct winode *w, bool create, struct err *err)
 {
 	struct key key = KEY(w->ino, BTRFS_INODE_ITEM_KEY, 0);
 	int ret = root_touch(txn, w->root, err);
 
+	if (ret)
+		return ret;
+	return create ? tree_insert(&w->root->tree, &key, &w->d, sizeof(w->d), err) : tree_put(&w->root->tree, &key, &w->d, sizeof(w->d), false, err);
+}
+
+static int winode_put(struct txn *txn, struct winode *w, bool create, struct err *err)
+{
 	w->d.transid = le64_of(txn_id(txn));
-	if (!ret)
-		ret = create ? tree_insert(&w->root->tree, &key, &w->d, sizeof(w->d), err) : tree_put(&w->root->tree, &key, &w->d, sizeof(w->d), false, err);
-	return ret;
+	return inode_item_put(txn, w, create, err);
 }
 
 int winode_store(struct txn *txn, struct winode *w, struct err *err)
