@@ -4,8 +4,11 @@
 setup() { load ../lib; begin; }
 teardown() { finish; }
 
+need_terminal() { python3 -c 'import pty; pty.openpty()' 2>/dev/null || skip "needs pseudo terminals"; }
+
 @test "the prompt completes commands and paths, and Ctrl-C empties the line" {
 	need_peer
+	need_terminal
 	have_feature READLINE || skip "needs a build with readline"
 	mkdir -p tree/directory/inner
 	echo content >tree/directory/inner/file
@@ -22,6 +25,7 @@ btrfs:/> subvolume list a.img^C"
 
 @test "without readline the prompt is plain" {
 	need_peer
+	need_terminal
 	! have_feature READLINE || skip "needs a build without readline"
 	mk_fs peer a.img 120M -
 	run python3 "$TOP/tests/typist.py" "$BTRBOX" offline a.img -- 'pwd\n' '\x04'
