@@ -394,13 +394,13 @@ TEST(a_pending_log_is_there_for_those_who_ask)
 	if (!make_image())
 		return;
 	p = place_of(BTRFS_UUID_TREE_OBJECTID);
-	session_open(&s, with_flags(0), &d);
+	session_open(&s, with_flags(FS_OPEN_NO_LOG_REPLAY), &d);
 	CHECK_OK(s.ret, &s.err);
 	CHECK(s.fs->log_root_tree && s.fs->fs_tree);
 	CHECK_EQ(s.fs->log_root_tree->tree.id, BTRFS_TREE_LOG_OBJECTID);
 	session_close(&s);
 	d.fn = lose_log;
-	session_open(&s, with_flags(0), &d);
+	session_open(&s, with_flags(FS_OPEN_NO_LOG_REPLAY), &d);
 	CHECK_OK(s.ret, &s.err);
 	CHECK(!s.fs->log_root_tree);
 	CHECK(strstr(s.said.text, "could not setup log root tree, skipping it"));
