@@ -127,25 +127,33 @@ static void put_sizes(struct print_ctx *p, const struct disk_super *sb)
 	put_u64(p, "num_devices\t\t", le64_get(sb->num_devices));
 }
 
+static void put_chunk_key(struct print_ctx *p, int i, const struct key *key)
+{
+	sb_printf(p->sb, "\titem %d key ", i);
+	print_key(p, key);
+	sb_char(p->sb, '\n');
+}
+
 static void put_sys_array(struct print_ctx *p, const struct disk_super *sb)
 {
 	const struct disk_chunk *chunk;
 	u32 pos = 0, size;
 	struct err err = ERR_INIT;
-	struct key key;
-	int ret;
+	struct key key = KEY_MAX;
+	int ret, i;
 
 	sb_printf(p->sb, "sys_chunk_array[%u]:\n", BTRFS_SYSTEM_CHUNK_ARRAY_SIZE);
-	for (int i = 0; (ret = super_sys_chunk_next(sb, &pos, &key, &chunk, &size, &err)) > 0; i++) {
+	for (i = 0; (ret = super_sys_chunk_next(sb, &pos, &key, &chunk, &size, &err)) > 0; i++, key = KEY_MAX) {
 		struct item item = { key, (const u8 *)chunk, size, i };
 
-		sb_printf(p->sb, "\titem %d key ", i);
-		print_key(p, &key);
-		sb_char(p->sb, '\n');
+		put_chunk_key(p, i, &key);
 		chunk_item_print(p, &item);
 	}
-	if (ret)
-		print_error(p, "%s", err_text(&err));
+	if (!ret)
+		return;
+	if (!key_eq(&key, &KEY_MAX))
+		put_chunk_key(p, i, &key); /* of an entry that is cut */
+	print_error(p, "%s", err_text(&err));
 }
 
 static void put_backup_root(struct print_ctx *p, const char *label, u64 root, u64 generation, u8 level)

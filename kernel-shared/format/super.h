@@ -45,7 +45,8 @@ int super_check_features(const struct disk_super *sb, bool write, struct err *er
 void super_format_features(u64 incompat, u64 compat_ro, struct strbuf *out);
 /* metadata_uuid if that feature is set, else fsid: what headers carry. */
 const u8 *super_metadata_uuid(const struct disk_super *sb);
-/* Iterates the system chunk array. *pos starts at 0; 1 an entry (*size bytes of chunk), 0 the end, -EUCLEAN. */
+/* Iterates the system chunk array. *pos starts at 0; 1 an entry (*size bytes of chunk), 0 the end, -EUCLEAN
+ * (then *key is set if it at least could be read). */
 int super_sys_chunk_next(const struct disk_super *sb, u32 *pos, struct key *key, const struct disk_chunk **chunk, u32 *size, struct err *err);
 
 #endif
