@@ -44,6 +44,9 @@ int ref_remove(struct txn *txn, struct root *root, u64 ino, u64 dir, const void 
 /* ROOT_REF and ROOT_BACKREF of a subvolume. */
 int root_ref_add(struct txn *txn, u64 parent, u64 child, u64 dir, u64 index, const void *name, size_t len, struct err *err);
 int root_ref_remove(struct txn *txn, u64 parent, u64 child, u64 *index, struct err *err);
+/* The directory, checked: it may take (append) or lose a name. */
+int dir_load(const struct loc *dir, bool append, struct winode *out, struct err *err);
+int name_free(const struct loc *dir, const void *name, size_t len, struct err *err); /* -EEXIST, and what name_check says */
 /* The directory has one name more or less. */
 void dir_count(struct txn *txn, struct winode *dir, size_t name_len, int sign);
 
@@ -56,6 +59,19 @@ int xattr_remove(struct txn *txn, struct root *root, u64 ino, const void *name, 
 struct inherited { u32 mode; u32 gid; u64 flags; };
 int inherit_inode(struct txn *txn, const struct winode *dir, u32 mode, u32 gid, struct inherited *out, struct err *err);
 int inherit_xattrs(struct txn *txn, struct root *root, u64 dir, u64 ino, u32 *mode, struct err *err);
+/* Its parts, across subvolumes. */
+int inherit_acl(struct txn *txn, struct loc dir, struct loc inode, u32 *mode, struct err *err);
+int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode, struct err *err);
+
+/* --- subvolumes --- */
+static inline struct fs *txn_fs(struct txn *txn) { return txn_roots(txn)->root_tree->fs; }
+/* Writes a root's item at once, so that whoever reads the root tree sees it before the commit. */
+int root_store(struct txn *txn, struct root *root, struct err *err);
+/* An empty internal tree of this id, registered; the caller enters it into fs->trees. */
+int internal_tree_create(struct txn *txn, u64 id, struct root **out, struct err *err);
+/* The uuid tree, made and filled when there is none. Types BTRFS_UUID_KEY_*; a zero uuid is nobody's. */
+int uuid_add(struct txn *txn, const u8 uuid[16], u8 type, u64 id, struct err *err);
+int uuid_remove(struct txn *txn, const u8 uuid[16], u8 type, u64 id, struct err *err);
 
 /* --- ends --- */
 /* An inode without names: its extents, attributes and items go. */

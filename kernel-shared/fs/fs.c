@@ -54,9 +54,10 @@ static int start_writer(struct fs *fs, struct err *err)
 {
 	int ret = writer_open(fs->env, fs->vol, &fs->store, &fs->trees, &fs->writer, err);
 
-	if (!ret)
-		roots_set_source(fs, writer_source(fs->writer));
-	return ret;
+	if (ret)
+		return ret;
+	roots_set_source(fs, writer_source(fs->writer));
+	return fs_add_hooks(fs, err);
 }
 
 /* Reading: what the replay writes stays in memory. */
@@ -191,6 +192,7 @@ void fs_close(struct fs *fs)
 		return;
 	writer_close(fs->writer);
 	roots_free(fs);
+	fs_change_fini(fs);
 	nstore_fini(&fs->store);
 	volume_close(fs->vol);
 	pthread_mutex_destroy(&fs->roots_lock);

@@ -7,6 +7,19 @@
 #include "common/hash.h"
 #include "kernel-shared/txn/txn.h"
 
+/* How far the references below one shared block of a dying subvolume have been converted; only a shortcut, the blocks themselves say it, too. */
+struct drop_mark { u64 id, top; struct key key; };
+
+/* What operations change in memory besides trees, and what a rollback puts back. */
+struct root_move { struct root *root; bool added; };
+struct fs_change {
+	VEC(struct root_move) moves;  /* registered and unregistered since the savepoint */
+	VEC(struct root *) gone;      /* unregistered roots: others may still point to them until fs_close */
+	u64 last_subvol;              /* the highest id given out */
+	struct drop_mark drop;
+	struct { struct roots trees; u64 default_subvol, last_subvol; struct drop_mark drop; } saved;
+};
+
 struct fs {
 	struct env *env;
 	struct volume *vol;
@@ -23,6 +36,7 @@ struct fs {
 	u64 default_subvol;           /* from the "default" entry; 5 if absent */
 	int backup_slot;              /* the backup root in use, -1 none */
 	struct writer *writer;        /* transactions; NULL when opened for reading */
+	struct fs_change change;      /* the writing side's own, see rollback.c */
 };
 
 enum {

@@ -69,7 +69,7 @@ static int acl_mask(u8 *acl, size_t len, u32 *mode, bool *extended)
 	return 0;
 }
 
-static int inherit_acl(struct txn *txn, struct root *root, u64 dir, u64 ino, u32 *mode, struct err *err)
+int inherit_acl(struct txn *txn, struct loc dir, struct loc inode, u32 *mode, struct err *err)
 {
 	char *acl CLEANUP(mem_freep) = NULL;
 	u8 *own CLEANUP(mem_freep) = NULL;
@@ -79,7 +79,7 @@ static int inherit_acl(struct txn *txn, struct root *root, u64 dir, u64 ino, u32
 
 	if (S_ISLNK(*mode))
 		return 0;
-	ret = xattr_get(root, dir, acl_default, &acl, &len, err);
+	ret = xattr_get(dir.root, dir.ino, acl_default, &acl, &len, err);
 	if (ret)
 		return ret == -ENODATA ? 0 : ret;
 	own = mem_dup(acl, len ? len : 1);
@@ -88,14 +88,14 @@ static int inherit_acl(struct txn *txn, struct root *root, u64 dir, u64 ino, u32
 	if (acl_mask(own, len, mode, &extended))
 		return 0;
 	if (S_ISDIR(*mode)) {
-		ret = xattr_put(txn, root, ino, acl_default, sizeof(acl_default) - 1, acl, len, 0, err);
+		ret = xattr_put(txn, inode.root, inode.ino, acl_default, sizeof(acl_default) - 1, acl, len, 0, err);
 		if (ret)
 			return ret;
 	}
-	return extended ? xattr_put(txn, root, ino, acl_access, sizeof(acl_access) - 1, own, len, 0, err) : 0;
+	return extended ? xattr_put(txn, inode.root, inode.ino, acl_access, sizeof(acl_access) - 1, own, len, 0, err) : 0;
 }
 
-static int inherit_property(struct txn *txn, struct root *root, u64 dir, u64 ino, u32 mode, struct err *err)
+int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode, struct err *err)
 {
 	char *value CLEANUP(mem_freep) = NULL;
 	size_t len;
@@ -103,15 +103,16 @@ static int inherit_property(struct txn *txn, struct root *root, u64 dir, u64 ino
 
 	if (!S_ISREG(mode) && !S_ISDIR(mode))
 		return 0;
-	ret = xattr_get(root, dir, compression, &value, &len, err);
+	ret = xattr_get(dir.root, dir.ino, compression, &value, &len, err);
 	if (ret || !len)
 		return ret == -ENODATA ? 0 : ret;
-	return xattr_put(txn, root, ino, compression, sizeof(compression) - 1, value, len, 0, err);
+	return xattr_put(txn, inode.root, inode.ino, compression, sizeof(compression) - 1, value, len, 0, err);
 }
 
 int inherit_xattrs(struct txn *txn, struct root *root, u64 dir, u64 ino, u32 *mode, struct err *err)
 {
-	int ret = inherit_acl(txn, root, dir, ino, mode, err);
+	struct loc from = { root, dir }, to = { root, ino };
+	int ret = inherit_acl(txn, from, to, mode, err);
 
-	return ret ? ret : inherit_property(txn, root, dir, ino, *mode, err);
+	return ret ? ret : inherit_property(txn, from, to, *mode, err);
 }

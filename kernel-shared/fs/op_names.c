@@ -14,8 +14,7 @@ static u8 ft_of_mode(u32 mode)
 	return BTRFS_FT_UNKNOWN;
 }
 
-/* The directory, checked: it may take or lose a name. */
-static int dir_load(const struct loc *dir, bool append, struct winode *out, struct err *err)
+int dir_load(const struct loc *dir, bool append, struct winode *out, struct err *err)
 {
 	int ret = may_change(dir, err);
 
@@ -26,7 +25,7 @@ static int dir_load(const struct loc *dir, bool append, struct winode *out, stru
 	return ret ? ret : may_change_inode(out, append, err);
 }
 
-static int name_free(const struct loc *dir, const void *name, size_t len, struct err *err)
+int name_free(const struct loc *dir, const void *name, size_t len, struct err *err)
 {
 	struct dirent there;
 	int ret = name_check(name, len, err);

@@ -9,6 +9,16 @@
  * the block. Its root block is read. Entered into fs->roots, which owns it. */
 int root_add_bare(struct fs *fs, u64 id, u64 bytenr, u64 generation, u8 level, struct root **out, struct err *err);
 void roots_free(struct fs *fs);
+/* Roots that come and go in a transaction. root_new: not registered. A root that was unregistered stays in memory until fs_close. */
+struct root *root_new(struct fs *fs, u64 objectid, u64 offset, u64 bytenr, u64 generation, u8 level);
+void root_free(struct root *root);
+int fs_root_register(struct fs *fs, struct root *root, struct err *err);   /* takes root, also when it fails */
+int fs_root_unregister(struct fs *fs, struct root *root, struct err *err);
+void root_leave(struct fs *fs, struct root *root);                         /* out of the table, nothing else */
+int root_enter(struct fs *fs, struct root *root, struct err *err);
+/* rollback.c: what a failed operation did to struct fs is undone. */
+int fs_add_hooks(struct fs *fs, struct err *err);
+void fs_change_fini(struct fs *fs);
 /* Where the trees opened so far take blocks from. */
 void roots_set_source(struct fs *fs, struct block_source *source);
 

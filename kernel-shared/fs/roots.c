@@ -4,7 +4,7 @@
 
 #include "common/mem.h"
 
-static struct root *root_new(struct fs *fs, u64 objectid, u64 offset, u64 bytenr, u64 generation, u8 level)
+struct root *root_new(struct fs *fs, u64 objectid, u64 offset, u64 bytenr, u64 generation, u8 level)
 {
 	struct root *root = mem_zalloc(sizeof(*root));
 	struct tree *t;
@@ -31,7 +31,7 @@ void roots_set_source(struct fs *fs, struct block_source *source)
 			root->tree.source = source;
 }
 
-static void root_free(struct root *root)
+void root_free(struct root *root)
 {
 	tree_fini(&root->tree);
 	free(root);
@@ -57,7 +57,7 @@ static int root_verify(struct root *root, bool unknown, struct err *err)
 	return 0;
 }
 
-static int root_enter(struct fs *fs, struct root *root, struct err *err)
+int root_enter(struct fs *fs, struct root *root, struct err *err)
 {
 	u64 *first = hmap_put(&fs->roots, root->tree.id, NULL);
 
@@ -66,6 +66,21 @@ static int root_enter(struct fs *fs, struct root *root, struct err *err)
 	root->next = (struct root *)(uintptr_t)*first;
 	*first = (uintptr_t)root;
 	return 0;
+}
+
+void root_leave(struct fs *fs, struct root *root)
+{
+	u64 *first = hmap_get(&fs->roots, root->tree.id);
+	struct root *at = first ? (struct root *)(uintptr_t)*first : NULL;
+
+	if (at == root) {
+		*first = (uintptr_t)root->next;
+		return;
+	}
+	while (at && at->next != root)
+		at = at->next;
+	if (at)
+		at->next = root->next;
 }
 
 static struct root *root_find(struct fs *fs, u64 objectid, u64 offset)

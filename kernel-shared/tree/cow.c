@@ -147,7 +147,7 @@ int tree_snapshot_root(struct tree *src, struct tree *dst, struct err *err)
 		ret = tree_set_root(dst, n, err);
 	}
 	if (!ret)
-		n->birth = ++bs->births;
+		n->birth = root->birth = ++bs->births;
 	node_put(n);
 	node_put(root);
 	return ret;

@@ -36,6 +36,19 @@ static int drop_blocks(struct writer *w, struct tree *t, const struct block_ref 
 	return ret ? ret : ref_queue(w->alloc, &c, err);
 }
 
+void txn_forget_root(struct txn *txn, struct root *root)
+{
+	struct writer *w = txn->w;
+
+	for (size_t i = 0; i < w->changed.len; i++) {
+		if (w->changed.v[i] == root) {
+			vec_remove(&w->changed, i);
+			break;
+		}
+	}
+	root->listed = root->dirty = false;
+}
+
 int txn_drop_tree(struct txn *txn, struct root *root, struct err *err)
 {
 	struct writer *w = txn->w;
@@ -51,12 +64,6 @@ int txn_drop_tree(struct txn *txn, struct root *root, struct err *err)
 	if (ret)
 		return ret;
 	node_putp(&t->node);
-	for (size_t i = 0; i < w->changed.len; i++) {
-		if (w->changed.v[i] == root) {
-			vec_remove(&w->changed, i);
-			break;
-		}
-	}
-	root->listed = false;
+	txn_forget_root(txn, root);
 	return 0;
 }

@@ -65,6 +65,8 @@ int txn_read_data(struct txn *txn, u64 bytenr, void *buf, u32 len, struct err *e
 /* Trees. */
 /* Call before changing a root's item or its last_snapshot: a rollback restores them, the commit writes the item. */
 int txn_dirty_root(struct txn *txn, struct root *root, struct err *err);
+/* The root is gone, or never was: the commit does not write its item. */
+void txn_forget_root(struct txn *txn, struct root *root);
 /* An internal tree that is new: root (the caller's, tree.id and tree.offset set) gets an empty leaf and an item. */
 int txn_new_tree(struct txn *txn, struct root *root, struct err *err);
 /* An internal tree that goes: frees its blocks, deletes its item; root is the caller's to free (after the commit). */
