@@ -194,7 +194,9 @@ static void snapshot_item(struct txn *txn, const struct root *src, struct root *
 	memset(&i->rtime, 0, sizeof(i->rtime));
 }
 
-/* The name comes last, so that a snapshot into its own source does not hold an entry of itself. */
+/* The key's offset says which blocks cannot be named after the snapshot: those not younger. A mounted filesystem makes snapshots at the end of a transaction;
+ * here the snapshot may get blocks of its own in the same one, so it is the transaction before that counts.
+ * The name comes last, so that a snapshot into its own source does not hold an entry of itself. */
 static int subvol_snapshot(struct txn *txn, u64 source, struct loc dir, const void *name, size_t len, bool readonly, u64 *id, struct err *err)
 {
 	struct root *src, *dst;
@@ -206,7 +208,7 @@ static int subvol_snapshot(struct txn *txn, u64 source, struct loc dir, const vo
 	if (!ret)
 		ret = name_free(&dir, name, len, err);
 	if (!ret)
-		ret = subvol_root_new(txn, txn_id(txn), &dst, err);
+		ret = subvol_root_new(txn, txn_id(txn) - 1, &dst, err);
 	if (!ret)
 		ret = snapshot_tree(txn, src, dst, err);
 	if (ret)

@@ -129,6 +129,19 @@ static void op_forget(struct op *op)
 	op->nodes.len = op->trees.len = op->fresh.len = 0;
 }
 
+/* A chunk that was made stays when the operation that asked for it fails, and with it what the superblock says of chunks and devices. */
+static void super_restore(struct writer *w, const struct disk_super *old)
+{
+	u64 chunks = le64_get(w->super.incompat_flags) & (BTRFS_FEATURE_INCOMPAT_RAID56 | BTRFS_FEATURE_INCOMPAT_RAID1C34);
+	struct disk_super back = *old;
+
+	memcpy(back.sys_chunk_array, w->super.sys_chunk_array, sizeof(back.sys_chunk_array));
+	back.sys_chunk_array_size = w->super.sys_chunk_array_size;
+	back.dev_item = w->super.dev_item;
+	back.incompat_flags = le64_of(le64_get(back.incompat_flags) | chunks);
+	w->super = back;
+}
+
 static void op_restore(struct op *op)
 {
 	struct writer *w = op->txn->w;
@@ -147,7 +160,7 @@ static void op_restore(struct op *op)
 		s->tree.node = NULL; /* the hold went back to the tree */
 		root_list(w, s->root); /* it was listed before: there is room */
 	}
-	w->super = op->super;
+	super_restore(w, &op->super);
 }
 
 static void op_hooks(struct op *op, bool restore)
