@@ -151,56 +151,60 @@ static void add_up(struct copyout *c)
 
 static int run(struct copyout *c, struct err *err)
 {
+	struct worker *k = &c->workers[0];
+
 	do {
 		if (c->nworkers == 1)
 			work(c, 0, 0);
 		else
 			pool_for(c->env->pool, c->nworkers, work, c);
-	} while (recover_names(&c->workers[0]));
+	} while (recover_names(k) || recover_orphans(k));
 	drop_tasks(c);
+	dir_done(k, c->top);
+	c->top = NULL;
 	add_up(c);
 	if (c->stop)
 		return err_set(err, c->stop, "%s", err_text(&c->err));
 	return 0;
 }
 
-static struct cdir *new_top(struct copyout *c, struct csub *sub, u64 ino)
+/* The target directory itself, standing for dir or for nothing of the filesystem. Counted as open until run ends. */
+static int new_top(struct copyout *c, struct loc dir, bool outside)
 {
-	struct cdir *top = cdir_new(NULL, sub, ino, "", 0);
+	struct csub *sub = csub_get(c, dir.root);
 	struct stat st = { 0 };
 
-	if (!top)
-		return NULL;
-	top->open = 1;
+	if (!sub || (!outside && csub_enter_dir(c, sub, dir.ino)))
+		return -ENOMEM;
+	c->top = cdir_new(NULL, sub, outside ? 0 : dir.ino, "", 0);
+	if (!c->top)
+		return -ENOMEM;
+	c->top->open = 1;
+	c->top->outside = outside;
 	if (!c->o.dry_run) {
 		fstat(c->dirfd, &st);
-		cdir_adopt(c, top, dup(c->dirfd), &st); /* pinned for good */
+		cdir_adopt(c, c->top, dup(c->dirfd), &st); /* pinned for good */
 	}
-	return top;
+	return 0;
 }
 
 int copyout_contents(struct copyout *c, struct loc dir, struct err *err)
 {
-	struct csub *sub = csub_get(c, dir.root);
-	struct cdir *top = sub && !csub_enter_dir(c, sub, dir.ino) ? new_top(c, sub, dir.ino) : NULL;
-	struct task t = { .dir = top };
+	struct task t = { 0 };
 
-	if (!top)
+	if (new_top(c, dir, false))
 		return err_nomem(err);
+	t.dir = c->top;
+	c->top->open++;
 	queue_push(c, &t);
 	return run(c, err);
 }
 
 int copyout_entry(struct copyout *c, struct loc src, const char *name, struct err *err)
 {
-	struct csub *sub = csub_get(c, src.root);
-	struct cdir *top = sub ? new_top(c, sub, 0) : NULL;
-
-	if (!top)
+	if (new_top(c, src, true))
 		return err_nomem(err);
-	top->outside = true;
-	copy_inode(&c->workers[0], top, c->o.dry_run ? -1 : top->fd, name, src, BTRFS_FT_UNKNOWN);
-	dir_done(&c->workers[0], top);
+	copy_inode(&c->workers[0], c->top, c->o.dry_run ? -1 : c->top->fd, name, src, BTRFS_FT_UNKNOWN);
 	return run(c, err);
 }
 

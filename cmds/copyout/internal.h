@@ -13,6 +13,8 @@ struct csub {
 	struct root *root;
 	struct hmap seen;      /* directories, by inode number */
 	struct hmap links;     /* inode number -> struct clink *, under links_lock */
+	bool broken;           /* some directory has lost names */
+	bool recovered;        /* and directories that hang nowhere were looked for */
 };
 
 /* A directory of the target. Alive while work below it is open, or while a file in it may still be linked to or shared with. */
@@ -88,6 +90,7 @@ struct copyout {
 	struct copyout_opts o;
 	int dirfd;
 	const char *target;
+	struct cdir *top;      /* the target directory */
 	bool plain;            /* new files get our own owner and the mode asked for: no inheritance from the target directory */
 	bool can_reflink, no_csums;
 	u32 uid, gid;
@@ -136,6 +139,8 @@ void copy_inode(struct worker *k, struct cdir *d, int dirfd, const char *name, s
 bool batch_add(struct worker *k, const struct item *item, const struct hmap *known);
 /* Part of the directory's index is unreadable. */
 void set_gap(struct cdir *d, const struct err *err);
+/* A directory that was just made (or was there) in its parent's descriptor: opens it, checked to be a directory and no symlink. */
+bool cdir_open_new(struct worker *k, struct cdir *d, int dirfd);
 void copy_batch(struct worker *k, struct cdir *d, int dirfd, unsigned from, unsigned to);
 /* One task or subdirectory of d is done. When it was the last, d gets its attributes and is given up, and then perhaps what is above it. */
 void dir_done(struct worker *k, struct cdir *d);
@@ -144,6 +149,9 @@ void dir_done(struct worker *k, struct cdir *d);
 void find_lost_names(struct worker *k, struct cdir *d, int dirfd);
 /* When nothing is left to do. True when there may be more now. */
 bool recover_names(struct worker *k);
+
+/* orphans.c: the same, when that finds nothing more */
+bool recover_orphans(struct worker *k);
 
 /* dirs.c: descriptors of directories */
 struct cdir *cdir_new(struct cdir *parent, struct csub *sub, u64 ino, const char *name, size_t len);

@@ -70,6 +70,7 @@ void find_lost_names(struct worker *k, struct cdir *d, int dirfd)
 	if (!ret && gap) {
 		pthread_mutex_lock(&c->subs_lock);
 		ret = vec_push(&c->broken, b);
+		d->sub->broken = true;
 		pthread_mutex_unlock(&c->subs_lock);
 		if (!ret) {
 			d->open++; /* until recover_names is through with it */

@@ -17,8 +17,7 @@ static bool name_ok(const u8 *name, size_t len)
 	return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
 }
 
-/* A directory of the target that lies ready: its descriptor, checked to be a directory and no symlink. */
-static bool open_dir(struct worker *k, struct cdir *child, int dirfd)
+bool cdir_open_new(struct worker *k, struct cdir *d, int dirfd)
 {
 	struct copyout *c = k->c;
 	struct stat st;
@@ -26,16 +25,16 @@ static bool open_dir(struct worker *k, struct cdir *child, int dirfd)
 
 	if (c->o.dry_run)
 		return true;
-	fd = openat(dirfd, child->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(dirfd, d->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st)) {
-		note_failed(c, child->parent, child->name, "opening the directory failed: %s",
+		note_failed(c, d->parent, d->name, "opening the directory failed: %s",
 			    errno == ENOTDIR || errno == ELOOP ? "something else of this name is there" : strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return false;
 	}
-	cdir_adopt(c, child, fd, &st);
-	cdir_unpin(c, child);
+	cdir_adopt(c, d, fd, &st);
+	cdir_unpin(c, d);
 	return true;
 }
 
@@ -60,7 +59,7 @@ static void enter_dir(struct worker *k, struct cdir *d, int dirfd, const char *n
 		return;
 	}
 	note(c, COPYOUT_DIR, d, name, NULL);
-	if ((!c->o.dry_run && make_dir(k, d, dirfd, name) != MADE) || !open_dir(k, task.dir, dirfd)) {
+	if ((!c->o.dry_run && make_dir(k, d, dirfd, name) != MADE) || !cdir_open_new(k, task.dir, dirfd)) {
 		cdir_put(c, task.dir);
 		return;
 	}
@@ -86,8 +85,14 @@ void copy_inode(struct worker *k, struct cdir *d, int dirfd, const char *name, s
 		return;
 	}
 	if (k->w.no_inode) {
-		i->mode = k->w.is_dir ? S_IFDIR : type ? inode_mode_of_ft(type) : k->w.pieces.len ? S_IFREG : 0;
-		note_damage(c, d, name, "inode %llu is lost (size, owner, mode, times): %s", loc.ino, k->w.why.code ? err_text(&k->w.why) : "there is no such item");
+		bool dir = k->w.is_dir || type == BTRFS_FT_DIR, data = k->w.pieces.len || k->w.more;
+
+		i->mode = dir ? S_IFDIR : type ? inode_mode_of_ft(type) : S_IFREG;
+		note_damage(c, d, name, "inode %llu is lost%s: %s", loc.ino, dir || data ? " (size, owner, mode, times)" : " with all that it held",
+			    k->w.why.code ? err_text(&k->w.why) : "there is no such item");
+		/* An empty file would look like one. */
+		if (!dir && !data)
+			return;
 	}
 	if (k->w.lost_xattrs && c->o.xattrs)
 		note_damage(c, d, name, "extended attributes may be lost: %s", err_text(&k->w.why));

@@ -22,9 +22,15 @@ static unsigned volume_flags(unsigned flags)
 	return out;
 }
 
+/* A block that is asked for again and again is told once for each copy. Serialised by the store. */
 static void reader_message(struct nstore *s, u64 bytenr, unsigned mirror, int code, const char *text)
 {
-	env_msg(s->env, MSG_NOTE, "%s", text);
+	struct fs *fs = s->arg;
+	bool fresh = true;
+
+	hmap_put(&fs->told, hash_mix2(hash_bytes(text, strlen(text)), mirror), &fresh);
+	if (fresh)
+		env_msg(s->env, MSG_NOTE, "%s", text);
 }
 
 static int refuse_mounted(const struct fs *fs, struct err *err)
@@ -195,6 +201,7 @@ void fs_close(struct fs *fs)
 	fs_change_fini(fs);
 	nstore_fini(&fs->store);
 	volume_close(fs->vol);
+	hmap_fini(&fs->told);
 	pthread_mutex_destroy(&fs->roots_lock);
 	free(fs);
 }

@@ -37,6 +37,7 @@ struct fs {
 	int backup_slot;              /* the backup root in use, -1 none */
 	struct writer *writer;        /* transactions; NULL when opened for reading */
 	struct fs_change change;      /* the writing side's own, see rollback.c */
+	struct hmap told;             /* reader messages that were said */
 };
 
 enum {
