@@ -29,6 +29,7 @@ struct cdir {
 	_Atomic unsigned refs;
 	_Atomic unsigned open; /* tasks and subdirectories that are not done */
 	bool outside;          /* the target directory itself, when it stands for no directory of the filesystem */
+	bool doubtful;         /* its names come from a block that breaks rules; told */
 	bool gap;              /* some of its index is unreadable */
 	char *why;             /* and why */
 	u16 name_len;

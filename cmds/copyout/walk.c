@@ -94,6 +94,8 @@ void copy_inode(struct worker *k, struct cdir *d, int dirfd, const char *name, s
 		if (!dir && !data)
 			return;
 	}
+	if (k->w.doubtful)
+		note_damage(c, d, name, "it may not be what it was: %s", err_text(&k->w.why));
 	if (k->w.lost_xattrs && c->o.xattrs)
 		note_damage(c, d, name, "extended attributes may be lost: %s", err_text(&k->w.why));
 	if (inode_is(i, S_IFDIR))
@@ -222,6 +224,10 @@ static int read_batch(struct worker *k, struct cdir *d, u64 index, u64 *next, st
 		if (ret == 1) {
 			set_gap(d, err);
 			continue;
+		}
+		if (!d->doubtful && salvage_doubt(&s, d->ino)) {
+			d->doubtful = true;
+			note_damage(k->c, d, NULL, "its names may not be what they were: %s", salvage_doubt(&s, d->ino));
 		}
 		if (!batch_add(k, &item, NULL))
 			continue;

@@ -124,6 +124,16 @@ static bool past_the_end(struct whole *w, const struct item *item)
 	return w->no_inode || !(inode_is(&w->inode, S_IFREG) || inode_is(&w->inode, S_IFLNK));
 }
 
+static void note_doubt(struct whole *w, const struct salvage *s)
+{
+	const char *doubt = salvage_doubt(s, w->inode.ino);
+
+	if (!doubt)
+		return;
+	w->doubtful = true;
+	err_set(&w->why, -EUCLEAN, "%s", doubt);
+}
+
 static int gather(struct whole *w, struct key lo, struct key hi, size_t max_pieces, bool *any, struct err *err)
 {
 	struct salvage s CLEANUP(salvage_fini) = salvage_range(&w->inode.root->tree, lo, hi);
@@ -134,6 +144,8 @@ static int gather(struct whole *w, struct key lo, struct key hi, size_t max_piec
 	while ((ret = salvage_next(&s, &item, err)) >= 0) {
 		if (!ret && past_the_end(w, &item))
 			return 0;
+		if (!ret && !w->doubtful)
+			note_doubt(w, &s);
 		if (ret == 1)
 			ret = add_gap(w, &s, err);
 		else
@@ -160,7 +172,7 @@ int whole_read(struct root *root, u64 ino, unsigned what, size_t max_pieces, str
 	w->inode.root = root;
 	w->inode.ino = ino;
 	w->no_inode = true;
-	w->lost_xattrs = w->is_dir = false;
+	w->lost_xattrs = w->is_dir = w->doubtful = false;
 	w->next_off = w->end = 0;
 	w->why.code = 0;
 	ret = gather(w, KEY(ino, BTRFS_INODE_ITEM_KEY, 0), KEY(ino, last, ~0ULL), max_pieces, &any, err);

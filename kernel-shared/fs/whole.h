@@ -16,12 +16,13 @@ struct whole {
 	bool no_inode;                 /* the INODE_ITEM is unreadable or absent: only ino, root and nlink 1 of inode count */
 	bool is_dir;                   /* there are directory items */
 	bool lost_xattrs;              /* some may be missing */
+	bool doubtful;                 /* comes from a block that breaks rules (lenient stores): may not be what it seems */
 	VEC(struct xattr_view) xattrs; /* in hash order */
 	VEC(struct file_piece) pieces; /* ascending, clipped to the size; no holes, no prealloc. inline_copy is borrowed */
 	VEC(struct lost_range) lost;   /* ranges whose extent items cannot be read */
 	bool more;                     /* extents from key offset next_off on are still to be read */
 	u64 next_off, end;             /* end: where the last extent met ends */
-	struct err why;                /* the last damage met */
+	struct err why;                /* the last damage or doubt met */
 	struct arena arena;            /* names, values, inline data */
 };
 void whole_init(struct whole *w);

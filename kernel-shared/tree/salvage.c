@@ -56,3 +56,28 @@ int salvage_next(struct salvage *s, struct item *item, struct err *err)
 	salvage_pass(s, &item->key);
 	return 0;
 }
+
+/* Items that do not lie where they should, or keys out of order, say nothing good about the whole leaf. */
+static bool concerns(const struct violation *v, u64 objectid)
+{
+	static const char *const layout[] = { "item-end", "item-overlap", "key-order" };
+
+	if (v->slot < 0 || v->structural || v->key.objectid == objectid)
+		return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(layout); i++) {
+		if (!strcmp(v->id, layout[i]))
+			return true;
+	}
+	return false;
+}
+
+const char *salvage_doubt(const struct salvage *s, u64 objectid)
+{
+	const struct node *leaf = s->it.path.nodes[0];
+
+	for (size_t i = 0; leaf && leaf->bad && i < leaf->findings.len; i++) {
+		if (concerns(&leaf->findings.v[i].v, objectid))
+			return leaf->findings.v[i].text;
+	}
+	return NULL;
+}

@@ -18,5 +18,8 @@ void salvage_fini(struct salvage *s);
  * item out of order, in a lenient store, is that item's key).
  * -ENOENT: the end. Other failures (no memory, interrupted) end it. */
 int salvage_next(struct salvage *s, struct item *item, struct err *err);
+/* A lenient store hands out leaves that break rules. What is wrong with the leaf of the current item so that items of objectid may not be what
+ * they seem; NULL: nothing. Borrowed until the next call. */
+const char *salvage_doubt(const struct salvage *s, u64 objectid);
 
 #endif
