@@ -87,10 +87,8 @@ static void tell_existing(struct restore *r, const struct copyout_note *n)
 
 static void tell_damage(struct restore *r, const struct copyout_note *n)
 {
-	if (n->from == n->to) {
-		cmd_error(r->ctx, "%s: %s", n->path, n->text);
-		return;
-	}
+	if (n->from == n->to)
+		return; /* in the list at the end */
 	if (n->copies) {
 		for (unsigned i = 1; i < n->copies; i++)
 			env_msg(r->ctx->env, MSG_NOTE, "trying another mirror");
@@ -183,25 +181,32 @@ static bool usable(struct restore *r, int ret)
 	return false;
 }
 
+/* Nothing to be done with this superblock. True: it is good, but the tree root is not. */
+static bool root_is_bad(struct restore *r, int ret)
+{
+	if (ret)
+		cmd_error(r->ctx, "%s", err_text(&r->ctx->err));
+	return !ret;
+}
+
 /* The superblock copies in turn, then the older roots that the superblock remembers. */
 static int open_fs(struct restore *r)
 {
 	struct cmd_ctx *ctx = r->ctx;
 	int first = r->a->has_super ? (int)r->a->super : -1, ret = open_once(r, first, 0);
+	bool bad_root;
 
 	if (usable(r, ret))
 		return 0;
-	if (ret)
-		cmd_error(ctx, "%s", err_text(&ctx->err));
+	bad_root = root_is_bad(r, ret);
 	for (int copy = max_t(int, first, 0) + 1; copy < BTRFS_SUPER_MIRROR_MAX; copy++) {
 		env_msg(ctx->env, MSG_NOTE, "Could not open root, trying backup super");
 		ret = open_once(r, copy, 0);
 		if (usable(r, ret))
 			return 0;
-		if (ret)
-			cmd_error(ctx, "%s", err_text(&ctx->err));
+		bad_root |= root_is_bad(r, ret);
 	}
-	if (!r->a->has_tree_location && !ret) {
+	if (bad_root && !r->a->has_tree_location) {
 		env_msg(ctx->env, MSG_NOTE, "Could not open root, trying backup roots");
 		if (usable(r, open_once(r, first, FS_OPEN_BACKUP_ROOT)))
 			return 0;

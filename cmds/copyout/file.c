@@ -219,6 +219,8 @@ static void copy_small(struct worker *k, struct cdir *d, const char *name, int f
 
 	if (k->c->can_reflink && k->w.pieces.len)
 		s.share = shared_name_new(d, name);
+	if (s.share)
+		share_enter(k->c, s.share);
 	for (;;) {
 		lost_extents(&s, &k->w);
 		for (size_t i = 0; i < k->w.pieces.len && !s.failed && !k->c->stop; i++)
@@ -231,6 +233,8 @@ static void copy_small(struct worker *k, struct cdir *d, const char *name, int f
 	}
 	flush_bad(&s);
 	finish(&s, &k->w, s.end, s.damaged, s.failed);
+	if (s.share)
+		share_leave(k->c, s.share);
 	shared_name_put(k->c, s.share);
 }
 
@@ -290,6 +294,8 @@ static void copy_big_part(struct worker *k, struct cfile *f)
 	struct parts parts = VEC_INIT;
 	bool more, withdrawn, last;
 
+	if (s.share)
+		share_enter(k->c, shared_name_hold(s.share));
 	for (;;) {
 		pthread_mutex_lock(&f->lock);
 		more = take_parts(k, f, &parts, &s);
@@ -317,6 +323,9 @@ static void copy_big_part(struct worker *k, struct cfile *f)
 		finish(&s, &f->w, f->end, f->damaged, f->failed);
 		cfile_free(k->c, f);
 	}
+	if (s.share)
+		share_leave(k->c, s.share);
+	shared_name_put(k->c, s.share);
 }
 
 /* Asks for one more helper as long as there is enough to do, and helps. */

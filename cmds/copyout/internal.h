@@ -53,7 +53,13 @@ struct cfile {
 
 /* A name under which data can be found again in the target, to link to it or to share its extents. */
 enum name_state { NAME_COPYING, NAME_COMPLETE, NAME_UNUSABLE };
-struct shared_name { struct cdir *dir; _Atomic unsigned refs; enum name_state state; char name[]; };
+struct shared_name {
+	struct cdir *dir;
+	_Atomic unsigned refs;
+	enum name_state state;        /* this and the counts: under the lock of struct share */
+	unsigned copiers, waiters;    /* workers that copy its data; those of them that wait for another file */
+	char name[];
+};
 
 /* A file with several names. The first is the one that is linked to; the others are remembered until the data is complete. */
 struct clink { VEC(struct shared_name *) names; u32 left; bool complete, failed; };
@@ -210,6 +216,10 @@ int share_init(struct copyout *c);
 void share_fini(struct copyout *c);
 /* Bytes from off on, of len, that were cloned from a file that has them already; 0: none. Otherwise name is remembered as the one that will. */
 u64 share_try(struct worker *k, struct shared_name *name, const struct file_piece *p, u64 off, u64 len, int fd);
+/* A worker begins, and ends, copying data of this file. */
+void share_enter(struct copyout *c, struct shared_name *name);
+void share_leave(struct copyout *c, struct shared_name *name);
+/* The file is complete, or will never be. */
 void share_done(struct copyout *c, struct shared_name *name, bool usable);
 void worker_drop_source(struct worker *k);
 

@@ -16,10 +16,9 @@ struct record { struct shared_name *name; u64 ext_off, len, file_off; };
 
 struct share {
 	pthread_mutex_t lock;
-	pthread_cond_t cond;      /* some file is complete */
+	pthread_cond_t cond;      /* a file is complete, or fewer work on one */
 	struct hmap by_bytenr;    /* disk bytenr -> index in records */
 	VEC(struct record) records;
-	bool waiting;             /* some worker waits for a file to be completed; another must not, or they could wait for each other */
 };
 
 /* The target is asked itself: a clone of nothing between unnamed files. */
@@ -96,36 +95,58 @@ static bool covers(const struct record *r, u64 from, u64 len)
 	return from >= r->ext_off && from - r->ext_off < r->len && r->len - (from - r->ext_off) >= len;
 }
 
-/* The record that can serve [from, from + len) of the piece's extent, held in *out; otherwise the piece is claimed for name. */
+/* Whoever copies name waits until other is complete, but only as long as somebody is at work on that: else they might wait for each other. */
+static bool wait_for(struct share *s, struct shared_name *name, struct shared_name *other)
+{
+	if (other->copiers <= other->waiters)
+		return false;
+	name->waiters++;
+	pthread_cond_broadcast(&s->cond); /* one less is at work on name */
+	pthread_cond_wait(&s->cond, &s->lock);
+	name->waiters--;
+	return true;
+}
+
+/* The record that can serve [from, from + len) of the piece's extent, its name held; otherwise the piece is claimed for name. */
 static bool find(struct copyout *c, struct shared_name *name, const struct file_piece *p, u64 from, u64 len, struct record *out)
 {
 	struct share *s = c->share;
-	bool found = false;
+	bool found = false, ours = false;
 	u64 *slot;
 
 	pthread_mutex_lock(&s->lock);
-	for (;;) {
-		slot = hmap_get(&s->by_bytenr, p->ext.disk_bytenr);
-		if (!slot)
-			break;
+	while ((slot = hmap_get(&s->by_bytenr, p->ext.disk_bytenr))) {
 		*out = s->records.v[*slot];
-		if (out->name == name || !covers(out, from, len) || out->name->state == NAME_UNUSABLE)
+		ours = out->name == name;
+		if (ours || !covers(out, from, len) || out->name->state == NAME_UNUSABLE)
 			break;
 		if (out->name->state == NAME_COMPLETE) {
 			shared_name_hold(out->name);
 			found = true;
 			break;
 		}
-		if (s->waiting)
+		if (!wait_for(s, name, out->name))
 			break;
-		s->waiting = true;
-		pthread_cond_wait(&s->cond, &s->lock);
-		s->waiting = false;
 	}
-	if (!found && !(slot && out->name == name) && (!slot || out->name->state == NAME_UNUSABLE || out->len < p->len))
+	if (!found && !ours && (!slot || out->name->state == NAME_UNUSABLE || out->len < p->len))
 		claim(c, name, p);
 	pthread_mutex_unlock(&s->lock);
 	return found;
+}
+
+void share_enter(struct copyout *c, struct shared_name *name)
+{
+	pthread_mutex_lock(&c->share->lock);
+	name->copiers++;
+	pthread_mutex_unlock(&c->share->lock);
+}
+
+void share_leave(struct copyout *c, struct shared_name *name)
+{
+	pthread_mutex_lock(&c->share->lock);
+	name->copiers--;
+	pthread_cond_broadcast(&c->share->cond);
+	pthread_mutex_unlock(&c->share->lock);
 }
 
 /* The descriptor of the file behind a name; the last one is kept open, for the next extent is likely in the same file. */

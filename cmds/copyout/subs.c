@@ -37,7 +37,7 @@ int csub_enter_dir(struct copyout *c, struct csub *sub, u64 ino)
 struct shared_name *shared_name_new(struct cdir *dir, const char *name)
 {
 	size_t len = strlen(name) + 1;
-	struct shared_name *n = mem_alloc(1, sizeof(*n) + len);
+	struct shared_name *n = mem_zalloc(sizeof(*n) + len);
 
 	if (!n)
 		return NULL;

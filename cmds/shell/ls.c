@@ -33,6 +33,7 @@ struct ls {
 	struct shell_seen seen;
 	s64 now;
 	bool printed;          /* something stands above: an empty line comes first */
+	bool arguments;        /* what is listed was named: nothing is hidden */
 	int rc;
 };
 
@@ -50,14 +51,9 @@ static int cmp_size(const void *x, const void *y)
 	return a < b ? 1 : a > b ? -1 : 0;
 }
 
-/* The list came sorted by name. */
-static void sort(const struct ls *ls, struct shell_entries *e)
+static void turn_round(struct shell_entries *e)
 {
-	if (ls->a->by_time)
-		vec_sort(e, cmp_time);
-	else if (ls->a->by_size)
-		vec_sort(e, cmp_size);
-	for (size_t i = 0; ls->a->reverse && i < e->len / 2; i++) {
+	for (size_t i = 0; i < e->len / 2; i++) {
 		struct shell_entry t = e->v[i];
 
 		e->v[i] = e->v[e->len - 1 - i];
@@ -65,14 +61,48 @@ static void sort(const struct ls *ls, struct shell_entries *e)
 	}
 }
 
+/* The list came sorted by name. */
+static void sort(const struct ls *ls, struct shell_entries *e)
+{
+	if (ls->a->by_time)
+		vec_sort(e, cmp_time);
+	else if (ls->a->by_size)
+		vec_sort(e, cmp_size);
+	if (ls->a->reverse)
+		turn_round(e);
+}
+
 static bool shown(const struct ls *ls, const struct shell_entry *e)
 {
-	if (e->name[0] != '.' || ls->a->all)
+	if (e->name[0] != '.' || ls->a->all || ls->arguments)
 		return true;
 	return ls->a->almost_all && strcmp(e->name, ".") && strcmp(e->name, "..");
 }
 
-struct widths { int inode, links, user, group, size; };
+/* The size column holds sizes, or device numbers in two columns of their own. acl: some file has one, so all modes get a place for the sign. */
+struct widths { int inode, links, user, group, size, major, minor; bool acl; };
+
+static bool is_long(const struct ls_args *a)
+{
+	return a->long_form || a->numeric || a->full_time;
+}
+
+static bool is_device(const struct inode *i)
+{
+	return inode_is(i, S_IFCHR) || inode_is(i, S_IFBLK);
+}
+
+static int is_acl(void *arg, const u8 *name, u16 name_len, const u8 *value, u16 value_len)
+{
+	static const char prefix[] = "system.posix_acl_";
+
+	return name_len > sizeof(prefix) - 1 && !memcmp(name, prefix, sizeof(prefix) - 1);
+}
+
+static bool has_acl(const struct shell_entry *e)
+{
+	return !e->error && xattr_each(e->loc.root, e->loc.ino, is_acl, NULL, NULL) == 1;
+}
 
 static void owner(const struct ls *ls, const struct inode *i, char user[32], char group[32])
 {
@@ -87,9 +117,7 @@ static void owner(const struct ls *ls, const struct inode *i, char user[32], cha
 
 static void size_text(const struct ls *ls, const struct inode *i, char out[32])
 {
-	if (inode_is(i, S_IFCHR) || inode_is(i, S_IFBLK))
-		snprintf(out, 32, "%u, %u", rdev_major(i->rdev), rdev_minor(i->rdev));
-	else if (ls->a->human)
+	if (ls->a->human)
 		text_size_ls(i->size, out);
 	else
 		snprintf(out, 32, "%llu", i->size);
@@ -98,6 +126,14 @@ static void size_text(const struct ls *ls, const struct inode *i, char out[32])
 static void widen(int *w, const char *text)
 {
 	*w = max_t(int, *w, (int)strlen(text));
+}
+
+static void widen_by_number(int *w, u64 n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", n);
+	widen(w, text);
 }
 
 static struct widths measure(const struct ls *ls, const struct shell_entries *e)
@@ -110,17 +146,31 @@ static struct widths measure(const struct ls *ls, const struct shell_entries *e)
 
 		if (!shown(ls, &e->v[k]))
 			continue;
-		snprintf(a, sizeof(a), "%llu", i->ino);
-		widen(&w.inode, a);
-		snprintf(a, sizeof(a), "%u", i->nlink);
-		widen(&w.links, a);
+		widen_by_number(&w.inode, i->ino);
+		if (!is_long(ls->a))
+			continue;
+		w.acl |= has_acl(&e->v[k]);
+		widen_by_number(&w.links, i->nlink);
 		owner(ls, i, a, b);
 		widen(&w.user, a);
 		widen(&w.group, b);
-		size_text(ls, i, a);
-		widen(&w.size, a);
+		if (is_device(i)) {
+			widen_by_number(&w.major, rdev_major(i->rdev));
+			widen_by_number(&w.minor, rdev_minor(i->rdev));
+		} else {
+			size_text(ls, i, a);
+			widen(&w.size, a);
+		}
 	}
+	if (w.major)
+		w.size = max_t(int, w.size, w.major + 2 + w.minor);
 	return w;
+}
+
+/* Names are flush left, bare numbers flush right. */
+static int flush_width(int width, const char *id)
+{
+	return id[strspn(id, "0123456789")] ? -width : width;
 }
 
 static void print_long(const struct ls *ls, const struct shell_entry *e, const struct widths *w)
@@ -135,17 +185,16 @@ static void print_long(const struct ls *ls, const struct shell_entry *e, const s
 	}
 	text_mode(i->mode, mode);
 	owner(ls, i, user, group);
-	size_text(ls, i, size);
+	if (is_device(i))
+		snprintf(size, sizeof(size), "%u, %*u", rdev_major(i->rdev), w->minor, rdev_minor(i->rdev));
+	else
+		size_text(ls, i, size);
 	if (ls->a->full_time)
 		text_time_full(&i->mtime, time);
 	else
 		text_time_ls(&i->mtime, ls->now, time);
-	out_printf(o, "%s %*u %-*s %-*s %*s %s ", mode, w->links, i->nlink, w->user, user, w->group, group, w->size, size, time);
-}
-
-static bool is_long(const struct ls_args *a)
-{
-	return a->long_form || a->numeric || a->full_time;
+	out_printf(o, "%s%s %*u %*s %*s %*s %s ", mode, !w->acl ? "" : has_acl(e) ? "+" : " ", w->links, i->nlink, flush_width(w->user, user), user,
+		   flush_width(w->group, group), group, w->size, size, time);
 }
 
 static void print_entry(const struct ls *ls, const struct shell_entry *e, const struct widths *w)
@@ -259,6 +308,7 @@ static void tell_errors(struct ls *ls, const struct shell_entries *e, const char
 static void print_dir(struct ls *ls, const struct shell_entries *e, const char *path, bool title)
 {
 	struct out *o = ls->ctx->out;
+	char text[32];
 	u64 total = 0;
 
 	if (ls->ctx->json) {
@@ -281,7 +331,10 @@ static void print_dir(struct ls *ls, const struct shell_entries *e, const char *
 	if (is_long(ls->a)) {
 		for (size_t i = 0; i < e->len; i++)
 			total += shown(ls, &e->v[i]) && !e->v[i].error ? inode_allocated(&e->v[i].inode) : 0;
-		out_printf(o, "total %llu\n", div_round_up(total, 1024));
+		text_size_ls(total, text);
+		if (!ls->a->human)
+			snprintf(text, sizeof(text), "%llu", div_round_up(total, 1024));
+		out_printf(o, "total %s\n", text);
 	}
 	print_list(ls, e);
 }
@@ -358,7 +411,9 @@ static void list_files(struct ls *ls, struct shell_entries *files)
 			json_entry(ls, &files->v[i]);
 		return;
 	}
+	ls->arguments = true;
 	print_list(ls, files);
+	ls->arguments = false;
 	ls->printed = true;
 }
 
@@ -386,6 +441,11 @@ static void sort_argument(struct ls *ls, const char *path, struct shell_entries 
 	}
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static int ls_run(struct cmd_ctx *ctx, void *args)
 {
 	static char dot[] = ".";
@@ -395,8 +455,10 @@ static int ls_run(struct cmd_ctx *ctx, void *args)
 	u32 nsec;
 
 	env_now(ctx->env, &ls.now, &nsec);
+	qsort(ctx->argv, ctx->argc, sizeof(*ctx->argv), by_text);
 	for (int i = max_t(int, ctx->argc, 1) - 1; i >= 0; i--)
 		sort_argument(&ls, ctx->argc ? ctx->argv[i] : dot, &files, &dirs);
+	turn_round(&files); /* the last argument was looked at first, as directories are taken from the end */
 	if (ctx->json) {
 		out_json_begin(ctx->out);
 		out_arr(ctx->out, "ls");

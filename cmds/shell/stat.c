@@ -23,6 +23,12 @@ static u64 blocks(const struct inode *i)
 	return inode_allocated(i) / 512;
 }
 
+/* An id without a name here. */
+static const char *known(const char *id)
+{
+	return id[strspn(id, "0123456789")] ? id : "UNKNOWN";
+}
+
 static void add_time(struct strbuf *sb, const struct timespec64 *t, bool number)
 {
 	char text[64];
@@ -79,9 +85,9 @@ static void add_directive(struct strbuf *sb, const struct subject *s, char c)
 	switch (c) {
 	case 'A': text_mode(i->mode, mode); sb_puts(sb, mode); break;
 	case 'F': sb_puts(sb, inode_is(i, S_IFREG) && !i->size ? "regular empty file" : text_type(i->mode)); break;
-	case 'G': sb_puts(sb, text_group(i->gid, buf)); break;
+	case 'G': sb_puts(sb, known(text_group(i->gid, buf))); break;
 	case 'n': case 'N': add_name(sb, s, c == 'N'); break;
-	case 'U': sb_puts(sb, text_user(i->uid, buf)); break;
+	case 'U': sb_puts(sb, known(text_user(i->uid, buf))); break;
 	case 'w': case 'W': add_time(sb, &i->otime, c == 'W'); break;
 	case 'x': case 'X': add_time(sb, &i->atime, c == 'X'); break;
 	case 'y': case 'Y': add_time(sb, &i->mtime, c == 'Y'); break;
@@ -128,8 +134,8 @@ static void print_text(struct out *o, const struct subject *s)
 		out_printf(o, "     Device type: %u,%u", rdev_major(i->rdev), rdev_minor(i->rdev));
 	text_mode(i->mode, mode);
 	out_printf(o, "\nAccess: (%04o/%s)", i->mode & 07777, mode);
-	out_printf(o, "  Uid: (%5u/%8s)", i->uid, text_user(i->uid, buf));
-	out_printf(o, "   Gid: (%5u/%8s)\n", i->gid, text_group(i->gid, buf));
+	out_printf(o, "  Uid: (%5u/%8s)", i->uid, known(text_user(i->uid, buf)));
+	out_printf(o, "   Gid: (%5u/%8s)\n", i->gid, known(text_group(i->gid, buf)));
 	text_time_full(&i->atime, buf);
 	out_printf(o, "Access: %s\n", buf);
 	text_time_full(&i->mtime, buf);
