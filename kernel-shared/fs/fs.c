@@ -99,7 +99,10 @@ static int replay_log(struct fs *fs, struct err *err)
 
 static int start_changes(struct fs *fs, struct err *err)
 {
-	bool write = fs->flags & FS_OPEN_WRITE, replay = fs->log_root_tree && !(fs->flags & FS_OPEN_NO_LOG_REPLAY) && !fs->vol->source;
+	bool write = fs->flags & FS_OPEN_WRITE;
+	/* who reads what is damaged wants to see what is there */
+	unsigned without = FS_OPEN_NO_LOG_REPLAY | (write ? 0 : FS_OPEN_PARTIAL | FS_OPEN_NO_BLOCK_GROUPS);
+	bool replay = fs->log_root_tree && !(fs->flags & without) && !fs->vol->source;
 	int ret = 0;
 
 	if (write && fs->log_root_tree && !replay)

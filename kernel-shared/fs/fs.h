@@ -72,8 +72,8 @@ struct fs_open_args {
 #define FS_OPEN_ARGS_INIT { .super_copy = -1 }
 
 /* The cost is that of reading the chunk tree and one block a tree. What a broken copy says goes to env as MSG_NOTE, as the incumbent says it.
- * A log that waits is replayed and committed when the filesystem is opened for writing; for reading that happens in memory. FS_OPEN_NO_LOG_REPLAY: the last
- * commit is shown, log_root_tree is the log, and writing is refused. Errors say which tree, and why not. */
+ * A log that waits is replayed and committed when the filesystem is opened for writing; for reading that happens in memory. FS_OPEN_NO_LOG_REPLAY (and
+ * for reading FS_OPEN_PARTIAL, FS_OPEN_NO_BLOCK_GROUPS): the last commit is shown, log_root_tree is the log, and writing is refused. Errors say which tree, and why not. */
 int fs_open(struct env *env, const struct fs_open_args *args, struct fs **out, struct err *err);
 /* The same over a volume opened before (a metadata dump); takes vol, also when it fails. specs and what concerns devices is not looked at. */
 int fs_open_volume(struct env *env, struct volume *vol, const struct fs_open_args *args, struct fs **out, struct err *err);
