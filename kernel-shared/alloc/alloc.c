@@ -63,6 +63,12 @@ void alloc_on_dead(struct alloc *a, void (*fn)(void *arg, u64 bytenr, u64 len, b
 	a->on_dead_arg = arg;
 }
 
+void alloc_on_extent(struct alloc *a, int (*fn)(void *arg, const struct extent_event *e, struct err *err), void *arg)
+{
+	a->on_extent = fn;
+	a->on_extent_arg = arg;
+}
+
 int alloc_write_items(struct alloc *a, bool *changed, struct err *err)
 {
 	int ret = chunks_write(a, changed, err);

@@ -56,6 +56,11 @@ void alloc_set_transid(struct alloc *a, u64 transid);
 /* Told of every extent that ceases to exist before it was ever committed, and of every one that a run deletes. */
 void alloc_on_dead(struct alloc *a, void (*fn)(void *arg, u64 bytenr, u64 len, bool tree), void *arg);
 
+/* Told of every extent item that a run of the queue makes or deletes (simple quota). owner: whom a data extent is charged to, 0: nobody; tree blocks: the
+ * tree that makes it, 0 when it goes. The callback changes no tree. */
+struct extent_event { u64 bytenr, len, owner, generation; bool tree, born; };
+void alloc_on_extent(struct alloc *a, int (*fn)(void *arg, const struct extent_event *e, struct err *err), void *arg);
+
 /* --- space in memory --- */
 struct block_group *alloc_block_group(struct alloc *a, u64 bytenr);         /* the one that holds bytenr, NULL */
 /* From min to want bytes in a block group of these type bits (DATA, METADATA, SYSTEM), contiguous; the longest piece at hand up to want. Makes a new chunk

@@ -298,6 +298,13 @@ static int group_account(struct alloc *a, u64 bytenr, u64 len, bool add, struct 
 	return fst_change(a, bytenr, len, !add, err);
 }
 
+static int extent_event(struct alloc *a, const struct ref_head *h, u64 owner, u64 generation, bool born, struct err *err)
+{
+	struct extent_event e = { h->bytenr, h->len, owner, generation, h->tree, born };
+
+	return a->on_extent ? a->on_extent(a->on_extent_arg, &e, err) : 0;
+}
+
 /* A data extent that was made and given up within the transaction: its checksums and its space. */
 static int extent_never_was(struct alloc *a, const struct ref_head *h, struct err *err)
 {
@@ -334,18 +341,23 @@ static int extent_create(struct alloc *a, struct detached *d, struct err *err)
 	ret = extent_write(a, &e, true, err);
 	if (!ret)
 		ret = group_account(a, h->bytenr, h->len, true, err);
+	if (!ret)
+		ret = extent_event(a, h, h->charge, a->transid, true, err);
 	return ret ? ret : extent_tell(a, d, 0, h->total, err);
 }
 
 static int extent_remove(struct alloc *a, struct detached *d, const struct extent *e, struct err *err)
 {
 	const struct ref_head *h = &d->head;
+	u64 owner = e->n && e->r[0].type == BTRFS_EXTENT_OWNER_REF_KEY ? e->r[0].owner : 0;
 	int ret = tree_delete(&a->roots->extent_tree->tree, &e->key, err);
 
 	if (!ret && !h->tree)
 		ret = csum_delete(a, h->bytenr, h->len, err);
 	if (!ret)
 		ret = group_account(a, h->bytenr, h->len, false, err);
+	if (!ret)
+		ret = extent_event(a, h, owner, e->generation, false, err);
 	if (!ret)
 		ret = extent_tell(a, d, e->refs, 0, err);
 	if (ret)

@@ -69,6 +69,8 @@ struct alloc {
 
 	void (*on_dead)(void *arg, u64 bytenr, u64 len, bool tree);
 	void *on_dead_arg;
+	int (*on_extent)(void *arg, const struct extent_event *e, struct err *err);
+	void *on_extent_arg;
 	int (*listener)(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err);
 	void *listener_arg;
 };

@@ -10,6 +10,8 @@
 /* How far the references below one shared block of a dying subvolume have been converted; only a shortcut, the blocks themselves say it, too. */
 struct drop_mark { u64 id, top; struct key key; };
 
+enum quota_mode { QUOTA_OFF, QUOTA_FULL, QUOTA_SIMPLE };
+
 /* What operations change in memory besides trees, and what a rollback puts back. */
 struct root_move { struct root *root; bool added; };
 struct fs_change {
@@ -17,7 +19,11 @@ struct fs_change {
 	VEC(struct root *) gone;      /* unregistered roots: others may still point to them until fs_close */
 	u64 last_subvol;              /* the highest id given out */
 	struct drop_mark drop;
-	struct { struct roots trees; u64 default_subvol, last_subvol; struct drop_mark drop; } saved;
+	enum quota_mode quota;
+	u64 quota_since;              /* simple quota: older extents are nobody's */
+	struct hmap charges;          /* simple quota: subvolume -> bytes (s64) since the last commit */
+	VEC(u64) dropped;             /* simple quota: subvolumes whose groups go as soon as they are empty */
+	struct { struct roots trees; u64 default_subvol, last_subvol; struct drop_mark drop; enum quota_mode quota; size_t dropped; } saved;
 };
 
 struct fs {

@@ -2,6 +2,7 @@
 /* Subvolumes and snapshots: made, unlinked, marked. Dropping what a deleted one held is in subvol_drop.c. Spec: on-disk-format 4.6 to 4.9. */
 #include "kernel-shared/fs/change.h"
 #include "kernel-shared/fs/open.h"
+#include "kernel-shared/fs/quota.h"
 
 #include <sys/stat.h>
 
@@ -119,7 +120,7 @@ static int top_dir_create(struct txn *txn, struct root *root, const struct winod
 	return ret ? ret : ref_add(txn, root, w.ino, w.ino, 0, "..", 2, err);
 }
 
-static int subvol_create(struct txn *txn, struct loc dir, const void *name, size_t len, u64 *id, struct err *err)
+static int subvol_create(struct txn *txn, struct loc dir, const void *name, size_t len, const struct qgroup_inherit *inherit, u64 *id, struct err *err)
 {
 	struct root *root;
 	struct winode d;
@@ -144,6 +145,8 @@ static int subvol_create(struct txn *txn, struct loc dir, const void *name, size
 		ret = root_store(txn, root, err);
 	if (!ret)
 		ret = uuid_add(txn, root->item.uuid, BTRFS_UUID_KEY_SUBVOL, *id, err);
+	if (!ret)
+		ret = quota_subvol_new(txn, *id, 0, dir.root->tree.id, inherit, err);
 	return ret ? ret : subvol_link_name(txn, &d, *id, name, len, err);
 }
 
@@ -152,7 +155,7 @@ int op_subvol_create(struct txn *txn, struct loc dir, const void *name, size_t l
 	struct op *op;
 	int ret = op_begin(txn, LEAVES_SUBVOL, 0, &op, err);
 
-	return ret ? ret : op_end(op, subvol_create(txn, dir, name, len, id, err), err);
+	return ret ? ret : op_end(op, subvol_create(txn, dir, name, len, inherit, id, err), err);
 }
 
 /* Spec 4.7 steps 2 to 5: what lies below the two root blocks is common to both from here on. */
@@ -197,7 +200,8 @@ static void snapshot_item(struct txn *txn, const struct root *src, struct root *
 /* The key's offset says which blocks cannot be named after the snapshot: those not younger. A mounted filesystem makes snapshots at the end of a transaction;
  * here the snapshot may get blocks of its own in the same one, so it is the transaction before that counts.
  * The name comes last, so that a snapshot into its own source does not hold an entry of itself. */
-static int subvol_snapshot(struct txn *txn, u64 source, struct loc dir, const void *name, size_t len, bool readonly, u64 *id, struct err *err)
+static int subvol_snapshot(struct txn *txn, u64 source, struct loc dir, const void *name, size_t len, bool readonly, const struct qgroup_inherit *inherit, u64 *id,
+			   struct err *err)
 {
 	struct root *src, *dst;
 	struct winode d;
@@ -220,6 +224,8 @@ static int subvol_snapshot(struct txn *txn, u64 source, struct loc dir, const vo
 		ret = uuid_add(txn, dst->item.uuid, BTRFS_UUID_KEY_SUBVOL, *id, err);
 	if (!ret)
 		ret = uuid_add(txn, dst->item.received_uuid, BTRFS_UUID_KEY_RECEIVED_SUBVOL, *id, err);
+	if (!ret)
+		ret = quota_subvol_new(txn, *id, source, dir.root->tree.id, inherit, err);
 	return ret ? ret : subvol_link_name(txn, &d, *id, name, len, err);
 }
 
@@ -229,7 +235,7 @@ int op_subvol_snapshot(struct txn *txn, u64 source, struct loc dir, const void *
 	struct op *op;
 	int ret = op_begin(txn, LEAVES_SUBVOL, 0, &op, err);
 
-	return ret ? ret : op_end(op, subvol_snapshot(txn, source, dir, name, len, readonly, id, err), err);
+	return ret ? ret : op_end(op, subvol_snapshot(txn, source, dir, name, len, readonly, inherit, id, err), err);
 }
 
 /* Is there any subvolume below? */

@@ -2,6 +2,7 @@
 /* Roots that come and go while a transaction is open, and what a failed operation takes back of struct fs: the table of roots, the trees by name,
  * the feature bits in use. */
 #include "kernel-shared/fs/open.h"
+#include "kernel-shared/fs/quota.h"
 
 
 static int move_note(struct fs *fs, struct root *root, bool added, struct err *err)
@@ -49,6 +50,8 @@ static int save(void *arg, struct txn *txn, void **token)
 	c->saved.default_subvol = fs->default_subvol;
 	c->saved.last_subvol = c->last_subvol;
 	c->saved.drop = c->drop;
+	c->saved.quota = c->quota;
+	c->saved.dropped = c->dropped.len;
 	return 0;
 }
 
@@ -90,6 +93,8 @@ static void restore(void *arg, struct txn *txn, void *token)
 	fs->default_subvol = c->saved.default_subvol;
 	c->last_subvol = c->saved.last_subvol;
 	c->drop = c->saved.drop;
+	c->quota = c->saved.quota;
+	c->dropped.len = c->saved.dropped;
 	fs->geo->incompat = le64_get(txn_super(txn)->incompat_flags);
 	fs->geo->compat_ro = le64_get(txn_super(txn)->compat_ro_flags);
 }
@@ -103,9 +108,10 @@ static void drop(void *arg, struct txn *txn, void *token)
 
 int fs_add_hooks(struct fs *fs, struct err *err)
 {
-	static const struct txn_hooks hooks = { .save = save, .restore = restore, .drop = drop };
+	static const struct txn_hooks hooks = { .save = save, .restore = restore, .drop = drop, .account = quota_account };
 
-	return writer_add_hooks(fs->writer, &hooks, fs) ? err_nomem(err) : 0;
+	alloc_on_extent(writer_alloc(fs->writer), quota_charge, fs);
+	return writer_add_hooks(fs->writer, &hooks, fs) ? err_nomem(err) : quota_start(fs, err);
 }
 
 void fs_change_fini(struct fs *fs)
@@ -114,4 +120,6 @@ void fs_change_fini(struct fs *fs)
 		root_free(fs->change.gone.v[i]);
 	vec_fini(&fs->change.gone);
 	vec_fini(&fs->change.moves);
+	vec_fini(&fs->change.dropped);
+	hmap_fini(&fs->change.charges);
 }

@@ -4,6 +4,7 @@
  * first (full references, spec 6.3). Spec: on-disk-format 4.9. */
 #include "kernel-shared/fs/change.h"
 #include "kernel-shared/fs/open.h"
+#include "kernel-shared/fs/quota.h"
 
 enum { AHEAD = 64 /* blocks read ahead */, LEAVES_DROP = 16 };
 
@@ -293,6 +294,8 @@ static int subvol_forget(struct walk *w, struct err *err)
 		ret = tree_delete(&w->fs->root_tree->tree, &key, err);
 	if (!ret)
 		ret = orphan_remove(w->txn, w->fs->root_tree, w->id, err);
+	if (!ret)
+		ret = quota_subvol_dropped(w->txn, w->id, err);
 	if (!ret)
 		ret = fs_root_unregister(w->fs, w->root, err);
 	if (ret)

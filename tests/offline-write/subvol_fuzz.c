@@ -2,20 +2,22 @@
 /* Random but repeatable work on the subvolumes of an image, to be judged afterwards: files, directories and attributes in all of them, snapshots, snapshots
  * of snapshots, nested subvolumes, deletions in slices, with so little memory that dirty blocks go to disk early. One commit per stretch.
  *
- *     subvol_fuzz IMAGE SEED COMMITS STEPS [empty|drop|list]
+ *     subvol_fuzz IMAGE SEED COMMITS STEPS [WORD...]
  *
- * empty: in the end everything is deleted again. keep (the default): half-dropped subvolumes stay as they are. */
+ * full, simple, off: quotas, before everything. groups: random work on quota groups, too. drop: in the end what a mount would clean is cleaned.
+ * empty: in the end everything is deleted again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "kernel-shared/fs/write.h"
+#include "kernel-shared/fs/quota.h"
 
 struct work {
 	struct fs *fs;
 	struct txn *txn;
 	unsigned rnd, ok, refused;
+	bool groups;
 	struct err err;
 };
 
@@ -161,6 +163,26 @@ static int step_subvol(struct work *w, struct root *root, struct loc dir)
 	}
 }
 
+/* Groups 1/1 to 2/4 and those of subvolumes. */
+static int step_groups(struct work *w, u64 subvol)
+{
+	u64 low = 1ULL << BTRFS_QGROUP_LEVEL_SHIFT | (1 + pick(w, 4)), high = 2ULL << BTRFS_QGROUP_LEVEL_SHIFT | (1 + pick(w, 4));
+	u64 member = pick(w, 3) ? subvol : low, parent = pick(w, 2) ? low : high;
+
+	switch (pick(w, 8)) {
+	case 0: case 1:
+		return op_qgroup_create(w->txn, pick(w, 2) ? low : high, &w->err);
+	case 2:
+		return op_qgroup_remove(w->txn, member, parent, &w->err);
+	case 3:
+		return op_qgroup_destroy(w->txn, pick(w, 3) ? low : subvol, &w->err);
+	case 4:
+		return op_qgroup_limit(w->txn, member, BTRFS_QGROUP_LIMIT_MAX_RFER, (u64)pick(w, 3) << 40, 0, &w->err);
+	default:
+		return op_qgroup_assign(w->txn, member, parent, &w->err);
+	}
+}
+
 static int step(struct work *w)
 {
 	struct root *root, *root2;
@@ -180,6 +202,8 @@ static int step(struct work *w)
 		return step_subvol(w, root, dir);
 	case 2:
 		return step_drop(w, 1 + pick(w, 8));
+	case 13:
+		return w->groups ? step_groups(w, root->tree.id) : 0;
 #ifdef HAVE_DATA_OPS
 	case 3: case 4: case 5: case 6: case 7: case 8: case 9: case 10: case 11: case 12:
 		return step_data(w, dir, dir2);
@@ -218,6 +242,7 @@ static int all_clear(struct work *w)
 	bool again = true;
 	int ret = 0;
 
+	ret = op_subvol_set_readonly(w->txn, BTRFS_FS_TREE_OBJECTID, false, &w->err);
 	/* children before parents: a parent is refused until they are gone */
 	while (again && !ret) {
 		again = false;
@@ -241,8 +266,6 @@ static int all_clear(struct work *w)
 	if (!ret)
 		ret = step_drop(w, 0);
 	if (!ret)
-		ret = op_subvol_set_readonly(w->txn, BTRFS_FS_TREE_OBJECTID, false, &w->err);
-	if (!ret)
 		ret = dir_clear(w, (struct loc){ w->fs->fs_tree, BTRFS_FIRST_FREE_OBJECTID });
 	return ret;
 }
@@ -259,6 +282,43 @@ static int stretch(struct work *w, unsigned steps)
 		if (ret != -EUCLEAN && ret != -ENOMEM && ret != -EIO && !writer_dead(w->fs->writer))
 			ret = 0;
 	}
+	return ret ? ret : txn_commit(w->txn, &w->err);
+}
+
+static int quotas(struct work *w, char **words)
+{
+	int ret = 0;
+
+	for (; *words && !ret; words++) {
+		if (!strcmp(*words, "full") || !strcmp(*words, "simple"))
+			ret = op_quota_enable(w->txn, !strcmp(*words, "simple"), &w->err);
+		if (!strcmp(*words, "off"))
+			ret = op_quota_disable(w->txn, &w->err);
+		if (!strcmp(*words, "groups"))
+			w->groups = true;
+	}
+	return ret;
+}
+
+static int ends(struct work *w, char **words)
+{
+	int ret = 0;
+
+	for (; *words && !ret; words++) {
+		if (!strcmp(*words, "empty"))
+			ret = all_clear(w);
+		if (!strcmp(*words, "drop"))
+			ret = fs_clean_orphans(w->txn, &w->err);
+	}
+	return ret;
+}
+
+static int in_txn(struct work *w, int (*fn)(struct work *w, char **words), char **words)
+{
+	int ret = txn_begin(w->fs->writer, &w->txn, &w->err);
+
+	if (!ret)
+		ret = fn(w, words);
 	return ret ? ret : txn_commit(w->txn, &w->err);
 }
 
@@ -279,22 +339,11 @@ int main(int argc, char **argv)
 		ret = fs_open_path(&env, argv[1], FS_OPEN_WRITE, &w.fs, &w.err);
 	if (!ret) {
 		writer_set_memory(w.fs->writer, 400000);
+		ret = in_txn(&w, quotas, argv + 5);
 		for (int i = 0; !ret && i < atoi(argv[3]); i++)
 			ret = stretch(&w, atoi(argv[4]));
-		if (!ret && argc > 5 && !strcmp(argv[5], "empty")) {
-			ret = txn_begin(w.fs->writer, &w.txn, &w.err);
-			if (!ret)
-				ret = all_clear(&w);
-			if (!ret)
-				ret = txn_commit(w.txn, &w.err);
-		}
-		if (!ret && argc > 5 && !strcmp(argv[5], "drop")) {
-			ret = txn_begin(w.fs->writer, &w.txn, &w.err);
-			if (!ret)
-				ret = fs_clean_orphans(w.txn, &w.err);
-			if (!ret)
-				ret = txn_commit(w.txn, &w.err);
-		}
+		if (!ret)
+			ret = in_txn(&w, ends, argv + 5);
 	}
 	printf("%u done, %u refused%s%s\n", w.ok, w.refused, ret ? ": " : "", ret ? err_text(&w.err) : "");
 	fs_close(w.fs);
