@@ -224,19 +224,32 @@ static int partial_take(struct alloc *a, u64 type, u64 want, u64 min, u64 *byten
 	return 0;
 }
 
+/* In mixed groups data must leave what metadata was promised: less is wanted, or nothing can be had. */
+static int leave_promised(struct alloc *a, u64 type, u64 *want, u64 min, struct err *err)
+{
+	u64 promised = a->reserved[2], groups;
+	struct block_group *bg;
+
+	if (!(type & BTRFS_BLOCK_GROUP_DATA) || !geo_incompat(a->geo, BTRFS_FEATURE_INCOMPAT_MIXED_GROUPS))
+		return 0;
+	alloc_available(a, type, &groups, NULL);
+	if (groups < promised + *want && !chunk_create(a, type, &bg, NULL))
+		alloc_available(a, type, &groups, NULL);
+	if (groups < promised + min)
+		return err_set(err, -ENOSPC, "no space for %s of data, %s are reserved for metadata", units_human(*want), units_human(promised));
+	*want = min_t(u64, *want, round_down_p2(groups - promised, a->geo->sectorsize));
+	return 0;
+}
+
 int alloc_space(struct alloc *a, u64 type, u64 want, u64 min, u64 hint, u64 *bytenr, u64 *len, struct err *err)
 {
 	bool data = type & BTRFS_BLOCK_GROUP_DATA;
 	struct block_group *bg;
 	u64 groups, chunks;
-	int ret;
+	int ret = leave_promised(a, type, &want, min, err);
 
-	/* in mixed groups data must leave what metadata was promised */
-	if (data && geo_incompat(a->geo, BTRFS_FEATURE_INCOMPAT_MIXED_GROUPS)) {
-		alloc_available(a, type, &groups, NULL);
-		if (groups < a->reserved[2] + want && chunk_create(a, type, &bg, err) && groups < a->reserved[2] + min)
-			return err_wrap(err, -ENOSPC, "no space for %s of data, %s are reserved for metadata", units_human(want), units_human(a->reserved[2]));
-	}
+	if (ret)
+		return ret;
 	/* a new chunk is better than many small pieces, small pieces are better than nothing */
 	ret = groups_take(a, type, want, want, hint, bytenr, len, err);
 	if (!ret && data && want > MiB(1))

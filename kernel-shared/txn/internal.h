@@ -14,8 +14,8 @@ struct saved_node { struct node *node; u8 *image; };
 struct saved_tree { struct root *root; struct tree tree; /* with its node held */ struct disk_root_item item; bool dirty; };
 struct op {
 	struct txn *txn;
-	unsigned depth;
-	u64 reserved;
+	unsigned depth, flags;
+	u64 reserved;                 /* metadata promised for as long as it runs */
 	struct alloc_mark *mark;
 	VEC(struct saved_node) nodes;
 	VEC(struct saved_tree) trees;

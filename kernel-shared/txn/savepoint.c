@@ -71,9 +71,27 @@ static int op_reserve(struct op *op, unsigned leaves, unsigned flags, struct err
 
 	if (ret)
 		return ret;
-	/* the reserve says that the space is there; the operation itself is who takes it */
-	alloc_unreserve(w->alloc, BTRFS_BLOCK_GROUP_METADATA, want + kept);
+	/* the operation's own blocks may take it, data in mixed groups may not */
+	op->reserved = want + kept;
 	return 0;
+}
+
+/* What an operation has queued must leave enough for the commit: more extents than it was expected to make (free space in small pieces) may have come of it. */
+static int op_affordable(struct op *op, struct err *err)
+{
+	struct writer *w = op->txn->w;
+	u64 need = commit_need(w);
+	int ret = op->flags & OP_FREES ? 0 : alloc_reserve(w->alloc, BTRFS_BLOCK_GROUP_METADATA, need, err);
+
+	if (!ret && !(op->flags & OP_FREES))
+		alloc_unreserve(w->alloc, BTRFS_BLOCK_GROUP_METADATA, need);
+	return ret;
+}
+
+static void op_unreserve(struct op *op)
+{
+	alloc_unreserve(op->txn->w->alloc, BTRFS_BLOCK_GROUP_METADATA, op->reserved);
+	op->reserved = 0;
 }
 
 static int op_save_hooks(struct op *op, struct err *err)
@@ -104,10 +122,12 @@ int op_begin(struct txn *txn, unsigned leaves, unsigned flags, struct op **out, 
 	if (op->depth++)
 		return 0;
 	op->txn = txn;
+	op->flags = flags;
 	ret = op_reserve(op, leaves, flags, err);
 	if (!ret)
 		ret = alloc_mark(w->alloc, &op->mark) ? err_nomem(err) : op_save_hooks(op, err);
 	if (ret) {
+		op_unreserve(op);
 		op->depth = 0;
 		return ret;
 	}
@@ -198,6 +218,9 @@ int op_end(struct op *op, int ret, struct err *err)
 
 	if (--op->depth)
 		return ret;
+	op_unreserve(op);
+	if (ret >= 0)
+		ret = op_affordable(op, err);
 	if (ret < 0) {
 		op_restore(op);
 		op_hooks(op, true);

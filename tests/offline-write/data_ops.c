@@ -2,7 +2,9 @@
 /* A seeded sequence of data operations on several files of an image, mirrored on plain arrays of bytes: after each operation a range, after each transaction
  * everything is read back and compared. At the end the arrays are written to files, to be compared with what others read from the image.
  *
- *     data_ops IMAGE SEED TRANSACTIONS OPERATIONS DIRECTORY [JOBS]
+ *     data_ops IMAGE[,IMAGE...] SEED TRANSACTIONS OPERATIONS DIRECTORY [JOBS [MIB]]
+ *
+ * MIB: fills the filesystem first, but for so many MiB.
  *
  * In the environment, for finding what went wrong: TRACE prints each operation, THOROUGH compares all files after each. */
 #include <fcntl.h>
@@ -328,6 +330,34 @@ static void begin(struct run *r)
 	}
 }
 
+/* Takes all space there is, and gives some back. */
+static void fill_up(struct run *r, u64 keep)
+{
+	struct new_inode ni = { .mode = S_IFREG | 0600 };
+	struct loc ballast = { r->fs->fs_tree, BTRFS_FIRST_FREE_OBJECTID };
+	u64 size = 0, step = 64 << 20;
+	int ret = txn_begin(r->fs->writer, &r->txn, &r->err);
+
+	if (!ret)
+		ret = op_create(r->txn, ballast, "ballast", 7, &ni, &ballast.ino, &r->err);
+	while (!ret && step >= 1 << 16) {
+		ret = op_fallocate(r->txn, ballast, size, step, 0, &r->err);
+		if (ret && ret != -ENOSPC)
+			break;
+		if (ret)
+			step /= 2;
+		else
+			size += step;
+		ret = 0;
+	}
+	if (!ret)
+		ret = op_truncate(r->txn, ballast, size > keep ? size - keep : 0, &r->err);
+	if (!ret)
+		ret = txn_commit(r->txn, &r->err);
+	if (ret)
+		fail(r, "fill");
+}
+
 static void save(struct run *r, const char *dir)
 {
 	for (unsigned i = 0; i < FILES; i++) {
@@ -350,9 +380,13 @@ static void say(struct env *env, enum msg_level level, const char *text)
 int main(int argc, char **argv)
 {
 	static struct run r = { .err = ERR_INIT };
+	const char *specs[8];
+	struct fs_open_args args = FS_OPEN_ARGS_INIT;
 
 	if (argc < 6)
 		return 2;
+	args.specs = specs;
+	args.flags = FS_OPEN_WRITE;
 	env_init(&r.env);
 	r.env.msg = say;
 	if (argc > 6)
@@ -365,9 +399,13 @@ int main(int argc, char **argv)
 	r.thorough = getenv("THOROUGH");
 	r.buf = malloc(SIZE_MAX_MODEL);
 	r.aside = malloc(SIZE_MAX_MODEL);
-	if (env_start_pool(&r.env, &r.err) || fs_open_path(&r.env, argv[1], FS_OPEN_WRITE, &r.fs, &r.err))
+	for (char *spec = strtok(argv[1], ","); spec && args.nspecs < ARRAY_SIZE(specs); spec = strtok(NULL, ","))
+		specs[args.nspecs++] = spec;
+	if (env_start_pool(&r.env, &r.err) || fs_open(&r.env, &args, &r.fs, &r.err))
 		fail(&r, "open");
 	writer_set_memory(r.fs->writer, 1 << 20);
+	if (argc > 7)
+		fill_up(&r, (u64)atoi(argv[7]) << 20);
 	for (int t = 0; t < atoi(argv[3]); t++) {
 		begin(&r);
 		for (int i = 0; i < atoi(argv[4]); i++)
