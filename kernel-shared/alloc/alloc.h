@@ -128,6 +128,11 @@ int alloc_committed(struct alloc *a, int (*fn)(void *arg, u64 bytenr, u64 len), 
 /* --- free space tree, v1 cache --- */
 /* Fills roots->free_space_tree (new and empty) from the extent tree. The feature bits are the caller's affair. */
 int free_space_tree_fill(struct alloc *a, struct err *err);
-int cache_v1_clear(struct alloc *a, struct err *err);           /* inodes, headers and extents in the root tree; cache_generation */
+/* What is known of it is forgotten: it is no more, or was not filled. */
+void free_space_tree_forget(struct alloc *a);
+/* Inodes, headers and extents in the root tree; cache_generation. Costs one search where there are none; each commit calls it. */
+int cache_v1_clear(struct alloc *a, struct err *err);
+/* Moves the BLOCK_GROUP_ITEMs that are on disk from one tree to another; the caller changes roots->block_group_tree. */
+int block_group_items_move(struct alloc *a, struct tree *from, struct tree *to, struct err *err);
 
 #endif

@@ -481,3 +481,14 @@ int free_space_tree_fill(struct alloc *a, struct err *err)
 	}
 	return 0;
 }
+
+void free_space_tree_forget(struct alloc *a)
+{
+	for (size_t i = 0; i < a->groups.len; i++) {
+		struct block_group *bg = a->groups.v[i];
+
+		bg->fst_loaded = bg->fst_dirty = bg->fst_bitmaps = false;
+		bg->fst_extents = 0;
+	}
+	a->fst_pending.start = a->fst_pending.end = 0;
+}

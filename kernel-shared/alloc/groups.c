@@ -150,3 +150,22 @@ int groups_write(struct alloc *a, bool *changed, struct err *err)
 	}
 	return 0;
 }
+
+int block_group_items_move(struct alloc *a, struct tree *from, struct tree *to, struct err *err)
+{
+	for (size_t i = 0; i < a->groups.len; i++) {
+		struct block_group *bg = a->groups.v[i];
+		struct disk_block_group_item d = { le64_of(bg->used_item), le64_of(BTRFS_FIRST_CHUNK_TREE_OBJECTID), le64_of(bg->flags) };
+		struct key key = KEY(bg->start, BTRFS_BLOCK_GROUP_ITEM_KEY, bg->length);
+		int ret;
+
+		if (bg->item_missing)
+			continue;
+		ret = tree_delete(from, &key, err);
+		if (!ret)
+			ret = tree_insert(to, &key, &d, sizeof(d), err);
+		if (ret)
+			return err_wrap(err, ret, "cannot move the item of block group %llu", bg->start);
+	}
+	return 0;
+}

@@ -22,7 +22,7 @@ struct fs_change {
 	enum quota_mode quota;
 	u64 quota_since;              /* simple quota: older extents are nobody's */
 	struct hmap charges;          /* simple quota: subvolume -> bytes (s64) since the last commit */
-	VEC(u64) dropped;             /* simple quota: subvolumes whose groups go as soon as they are empty */
+	VEC(u64) dropped;             /* simple quota: subvolumes that are gone since, whose groups go when nothing is charged to them */
 	struct { struct roots trees; u64 default_subvol, last_subvol; struct drop_mark drop; enum quota_mode quota; size_t dropped; } saved;
 };
 

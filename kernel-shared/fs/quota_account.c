@@ -94,6 +94,15 @@ static int account_full(struct account *a, struct err *err)
 	return ret;
 }
 
+/* A group whose subvolume is gone, and to which nothing is charged any more, goes. */
+static int maybe_over(struct account *a, u64 id, u64 bytes, struct err *err)
+{
+	struct root *root;
+	int ret = bytes ? 0 : fs_subvol_root(a->fs, id, &root, NULL);
+
+	return ret == -ENOENT && vec_push(&a->fs->change.dropped, id) ? err_nomem(err) : 0;
+}
+
 /* Groups of subvolumes by what was charged, those above by what is below. */
 static int account_simple(struct account *a, struct err *err)
 {
@@ -108,7 +117,7 @@ static int account_simple(struct account *a, struct err *err)
 		if (delta)
 			bytes = (s64)*delta < 0 && bytes < -*delta ? 0 : bytes + *delta;
 		list = groups_of(a, g->id);
-		if (!list)
+		if (!list || (delta && maybe_over(a, g->id, bytes, err)))
 			return err_nomem(err);
 		for (size_t k = 1; k <= list[0]; k++)
 			a->sums[list[k]].rfer = a->sums[list[k]].excl = a->sums[list[k]].rfer + bytes;
@@ -152,25 +161,19 @@ static int status_write(struct account *a, bool exact, struct err *err)
 	return 0;
 }
 
-/* Groups of dropped subvolumes, now that nothing is charged to them any more. */
+/* Groups of dropped subvolumes, if nothing is charged to them. */
 static int dropped_delete(struct account *a, struct err *err)
 {
 	struct fs_change *c = &a->fs->change;
-	size_t kept = 0;
 
 	for (size_t i = 0; i < c->dropped.len; i++) {
 		struct qgroup *g = qgroup_find(&a->groups, c->dropped.v[i]);
-		int ret;
+		int ret = g && !a->sums[g - a->groups.v].rfer ? quota_group_delete(a->txn, g->id, err) : 0;
 
-		if (g && a->sums[g - a->groups.v].rfer) {
-			c->dropped.v[kept++] = g->id;
-			continue;
-		}
-		ret = g ? quota_group_delete(a->txn, g->id, err) : 0;
 		if (ret)
 			return ret;
 	}
-	c->dropped.len = kept;
+	c->dropped.len = 0;
 	return 0;
 }
 

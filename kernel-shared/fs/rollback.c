@@ -3,6 +3,7 @@
  * the feature bits in use. */
 #include "kernel-shared/fs/open.h"
 #include "kernel-shared/fs/quota.h"
+#include "kernel-shared/fs/spacetree.h"
 
 
 static int move_note(struct fs *fs, struct root *root, bool added, struct err *err)
@@ -108,7 +109,7 @@ static void drop(void *arg, struct txn *txn, void *token)
 
 int fs_add_hooks(struct fs *fs, struct err *err)
 {
-	static const struct txn_hooks hooks = { .save = save, .restore = restore, .drop = drop, .account = quota_account };
+	static const struct txn_hooks hooks = { .save = save, .restore = restore, .drop = drop, .flush = space_tree_flush, .account = quota_account };
 
 	alloc_on_extent(writer_alloc(fs->writer), quota_charge, fs);
 	return writer_add_hooks(fs->writer, &hooks, fs) ? err_nomem(err) : quota_start(fs, err);

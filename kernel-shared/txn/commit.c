@@ -161,8 +161,10 @@ static int commit(struct txn *txn, struct err *err)
 	struct disk_super before = w->vol->sb;
 	int ret;
 
+	ret = cache_v1_clear(w->alloc, err);
 	w->source.no_merge = true;
-	ret = settle(txn, err);
+	if (!ret)
+		ret = settle(txn, err);
 	w->source.no_merge = false;
 	if (!ret)
 		ret = nodes_write(w, err);

@@ -4,7 +4,7 @@
  *
  *     subvol_fuzz IMAGE SEED COMMITS STEPS [WORD...]
  *
- * full, simple, off: quotas, before everything. groups: random work on quota groups, too. drop: in the end what a mount would clean is cleaned.
+ * fst, nofst, refst, bgt, nobgt: makes, clears, fills anew the free space tree, makes, clears the block group tree. full, simple, off: quotas, before everything. groups: random work on quota groups, too. drop: in the end what a mount would clean is cleaned.
  * empty: in the end everything is deleted again. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "kernel-shared/fs/quota.h"
+#include "kernel-shared/fs/spacetree.h"
 
 struct work {
 	struct fs *fs;
@@ -294,6 +295,16 @@ static int quotas(struct work *w, char **words)
 			ret = op_quota_enable(w->txn, !strcmp(*words, "simple"), &w->err);
 		if (!strcmp(*words, "off"))
 			ret = op_quota_disable(w->txn, &w->err);
+		if (!strcmp(*words, "fst"))
+			ret = op_free_space_tree_enable(w->txn, &w->err);
+		if (!strcmp(*words, "nofst"))
+			ret = op_free_space_tree_clear(w->txn, &w->err);
+		if (!strcmp(*words, "refst"))
+			ret = op_free_space_tree_rebuild(w->txn, &w->err);
+		if (!strcmp(*words, "bgt"))
+			ret = op_block_group_tree_enable(w->txn, &w->err);
+		if (!strcmp(*words, "nobgt"))
+			ret = op_block_group_tree_clear(w->txn, &w->err);
 		if (!strcmp(*words, "groups"))
 			w->groups = true;
 	}
