@@ -173,7 +173,7 @@ judge_kernel() {
 	if dmesg 2>/dev/null | sed -n "/$mark/,\$p" | grep -E "BTRFS( |:).*\((device|device:) ?(${names#|})\b" | grep -vE 'BTRFS info|BTRFS: device'; then
 		echo "# the kernel complains"; rc=1
 	fi
-	rm -f "$T"/.judge.*
+	rm -f "$T"/.judge.[0-9]* "$T/.judge.got"; rmdir "$T/.judge.mnt" 2>/dev/null || true
 	return $rc
 }
 
