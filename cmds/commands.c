@@ -93,6 +93,7 @@ GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <comma
 /* What btrbox is by the name of a link or by its first word. */
 #define PROGRAMS(X) \
 	X(btrfs) \
+	X(mkfs) \
 	X(find_root) \
 	X(map_logical)
 PROGRAMS(DECLARE)

@@ -92,7 +92,12 @@ static int take_devices(struct maker *m, struct err *err)
 	int ret = 0;
 
 	for (unsigned i = 0; i < m->p.ndevs && !ret; i++) {
-		ret = device_wipe(m->p.devices[i].bdev, m->p.devices[i].bytes, err);
+		struct bdev *b = m->p.devices[i].bdev;
+
+		if (m->p.fit != MAKE_FIXED && b->size < BTRFS_BLOCK_RESERVED_1M_FOR_SUPER)
+			ret = bdev_resize(b, BTRFS_BLOCK_RESERVED_1M_FOR_SUPER, err);
+		if (!ret)
+			ret = device_wipe(b, m->p.devices[i].bytes, err);
 		if (ret)
 			ret = err_wrap(err, ret, "cannot prepare %s", m->p.devices[i].path);
 	}

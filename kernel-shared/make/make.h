@@ -14,7 +14,7 @@
 #include "kernel-shared/volume/volume.h"
 
 struct make_device {
-	struct bdev *bdev;       /* taken by maker_new when it succeeds */
+	struct bdev *bdev;       /* taken by maker_new, also when it fails */
 	const char *path;        /* borrowed */
 	u64 bytes;               /* how much of it is used, a multiple of the sector size */
 	u8 uuid[16];

@@ -213,14 +213,16 @@ int space_new_chunk(struct maker *m, u64 type, struct err *err)
 
 int space_first_chunks(struct maker *m, struct err *err)
 {
-	u64 meta = BTRFS_BLOCK_GROUP_METADATA | (m->p.mixed ? BTRFS_BLOCK_GROUP_DATA : 0), first_end = FIRST_START + FIRST_SYSTEM + FIRST_METADATA;
+	u64 meta = BTRFS_BLOCK_GROUP_METADATA | (m->p.mixed ? BTRFS_BLOCK_GROUP_DATA : 0);
+	u64 first_len = min_t(u64, FIRST_METADATA, round_down_p2(max_t(u64, m->space[0].total_bytes / 10, MiB(1)), BTRFS_STRIPE_LEN));
+	u64 first_end = FIRST_START + FIRST_SYSTEM + first_len;
 	bool fit = m->p.fit == MAKE_FIT;
 	int ret = 0;
 
 	if (!fit && !m->p.metadata) {
 		ret = fixed_chunk(m, BTRFS_BLOCK_GROUP_SYSTEM, FIRST_START, FIRST_SYSTEM, err);
 		if (!ret)
-			ret = fixed_chunk(m, meta, FIRST_START + FIRST_SYSTEM, FIRST_METADATA, err);
+			ret = fixed_chunk(m, meta, FIRST_START + FIRST_SYSTEM, first_len, err);
 	} else if (!fit) {
 		m->next_logical = first_end;
 		ret = ranges_add(&m->space[0].used, FIRST_START, first_end);

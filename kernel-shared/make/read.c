@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading files, on any thread: bytes, attributes, targets of symlinks; compressed and summed, ready to be placed. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include "common/io.h"
+#include "crypto/csum.h"
+#include "kernel-shared/fs/compress_out.h"
+#include "kernel-shared/make/entries.h"
+
+enum { XATTR_NAMES_MAX = 65536, XATTR_VALUE_MAX = 65536, PATH_BUF = 4096 + 300 };
+
+/* One task at work. */
+struct reading {
+	struct populate *pop;
+	struct source_worker *w;
+	struct read_job *j;
+	struct read_task *t;
+	struct err err;
+	char proc[PATH_BUF];         /* the file for calls that take no descriptor */
+};
+
+static bool job_room(struct read_job *j, size_t len)
+{
+	size_t cap = j->cap ? j->cap : READ_SEGMENT + READ_SEGMENT / 4;
+	u8 *p;
+
+	while (cap - j->used < len)
+		cap *= 2;
+	if (cap == j->cap)
+		return true;
+	p = mem_alloc_io(cap);
+	if (!p)
+		return false;
+	if (j->used)
+		memcpy(p, j->data, j->used);
+	free(j->data);
+	j->data = p;
+	j->cap = cap;
+	return true;
+}
+
+/* ---- extended attributes ---- */
+
+static int by_hash(const void *x, const void *y)
+{
+	const struct read_xattr *a = x, *b = y;
+
+	return a->hash < b->hash ? -1 : a->hash > b->hash ? 1 : a->name < b->name ? -1 : a->name > b->name;
+}
+
+static ssize_t get_value(struct reading *r, int fd, const char *name)
+{
+	ssize_t n = fd >= 0 ? fgetxattr(fd, name, r->w->value, XATTR_VALUE_MAX) : lgetxattr(r->proc, name, r->w->value, XATTR_VALUE_MAX);
+
+	return n < 0 ? -errno : n;
+}
+
+static int add_xattr(struct reading *r, const char *name, size_t name_len, size_t value_len)
+{
+	struct read_job *j = r->j;
+	struct read_xattr x = { hash_name(name, name_len), j->meta.len, j->meta.len + name_len, name_len, value_len };
+
+	sb_add(&j->meta, name, name_len);
+	sb_add(&j->meta, r->w->value, value_len);
+	if (j->meta.failed || vec_push(&j->xattrs, x))
+		return err_nomem(&r->err);
+	r->t->nxattrs++;
+	return 0;
+}
+
+static int read_xattrs(struct reading *r, int fd)
+{
+	struct source_worker *w = r->w;
+	ssize_t n = fd >= 0 ? flistxattr(fd, w->names, XATTR_NAMES_MAX) : llistxattr(r->proc, w->names, XATTR_NAMES_MAX);
+
+	r->t->xattrs = r->j->xattrs.len;
+	if (n < 0)
+		return errno == EOPNOTSUPP || errno == ENOENT ? 0 : err_errno(&r->err, -errno, "cannot list its extended attributes");
+	for (char *name = w->names; name < w->names + n; name += strlen(name) + 1) {
+		ssize_t len = get_value(r, fd, name);
+		int ret;
+
+		if (len == -ENODATA)
+			continue;
+		if (len < 0)
+			return err_errno(&r->err, len, "cannot read its extended attribute %s", name);
+		ret = add_xattr(r, name, strlen(name), len);
+		if (ret)
+			return ret;
+	}
+	if (r->t->nxattrs > 1)
+		qsort(r->j->xattrs.v + r->t->xattrs, r->t->nxattrs, sizeof(struct read_xattr), by_hash);
+	return 0;
+}
+
+/* ---- bytes ---- */
+
+static int add_piece(struct reading *r, u64 start, u32 len, u32 disk_len, u8 compression)
+{
+	struct read_piece p = { start, len, disk_len, r->j->used, compression };
+
+	if (vec_push(&r->j->pieces, p))
+		return err_nomem(&r->err);
+	r->j->used += disk_len;
+	r->t->npieces++;
+	return 0;
+}
+
+/* The bytes at data + used, as they are or compressed in place. */
+static int store_chunk(struct reading *r, u64 start, u32 len, bool compress)
+{
+	const struct populate_args *a = &r->pop->args;
+	u32 sector = r->pop->sectorsize, full = round_up_p2(len, sector);
+	u8 *in = r->j->data + r->j->used, out[BTRFS_MAX_COMPRESSED];
+	size_t got;
+	int ret;
+
+	memset(in + len, 0, full - len);
+	if (!compress || full <= sector || looks_incompressible(in, len))
+		return add_piece(r, start, full, full, BTRFS_COMPRESS_NONE);
+	ret = compress_data(a->compress, a->level, in, len, out, full - sector, sector, &got, &r->err);
+	if (ret == -E2BIG)
+		return add_piece(r, start, full, full, BTRFS_COMPRESS_NONE);
+	if (ret)
+		return ret;
+	memcpy(in, out, got);
+	memset(in + got, 0, round_up_p2(got, sector) - got);
+	return add_piece(r, start, full, round_up_p2(got, sector), a->compress);
+}
+
+/* A whole small file goes into its item. */
+static int store_inline(struct reading *r, u32 len, bool compress, bool *done)
+{
+	const struct populate_args *a = &r->pop->args;
+	u8 *in = r->j->data + r->j->used, out[BTRFS_MAX_METADATA_BLOCKSIZE];
+	size_t got;
+	int ret = -E2BIG;
+
+	*done = false;
+	if (compress && len <= r->pop->sectorsize && len > 64)
+		ret = compress_data(a->compress, a->level, in, len, out, min_t(size_t, len - 1, r->pop->inline_max), r->pop->sectorsize, &got, &r->err);
+	if (ret && ret != -E2BIG)
+		return ret;
+	if (ret && len > r->pop->inline_max)
+		return 0;
+	r->t->inline_at = r->j->meta.len;
+	r->t->inline_len = ret ? len : got;
+	r->t->inline_compression = ret ? BTRFS_COMPRESS_NONE : a->compress;
+	r->t->has_inline = *done = true;
+	sb_add(&r->j->meta, ret ? in : out, r->t->inline_len);
+	return r->j->meta.failed ? err_nomem(&r->err) : 0;
+}
+
+static int store_bytes(struct reading *r, u64 len)
+{
+	bool compress = r->pop->args.compress && !(r->t->entry->iflags & (BTRFS_INODE_NODATACOW | BTRFS_INODE_NODATASUM)), done = false;
+	u32 step = compress ? BTRFS_MAX_UNCOMPRESSED : READ_SEGMENT;
+	size_t base = r->j->used;
+	int ret = 0;
+
+	if (r->t->whole && len == r->t->entry->size && len <= max_t(u64, r->pop->inline_max, r->pop->sectorsize)) {
+		ret = store_inline(r, len, compress, &done);
+		if (ret || done)
+			return ret;
+	}
+	r->t->tried = compress;
+	for (u64 off = 0; off < len && !ret; off += step) {
+		u32 n = min_t(u64, step, len - off);
+
+		/* what was compressed before left room */
+		if (r->j->used != base + off)
+			memmove(r->j->data + r->j->used, r->j->data + base + off, n);
+		ret = store_chunk(r, r->t->start + off, n, compress);
+	}
+	return ret;
+}
+
+static int read_bytes(struct reading *r, int fd)
+{
+	struct read_task *t = r->t;
+	struct stat st;
+	ssize_t n;
+
+	if (t->last && !fstat(fd, &st) && ((u64)st.st_size != t->entry->size || st.st_mtim.tv_sec != t->entry->mtime || (u32)st.st_mtim.tv_nsec != t->entry->mtime_nsec))
+		t->note = "changed while it was read";
+	if (!t->len)
+		return 0;
+	if (!job_room(r->j, round_up_p2(t->len, r->pop->sectorsize) + r->pop->sectorsize))
+		return err_nomem(&r->err);
+	n = io_pread(fd, r->j->data + r->j->used, t->len, t->start);
+	if (n < 0)
+		return err_errno(&r->err, n, "cannot read %llu bytes at %llu", t->len, t->start);
+	if ((u64)n < t->len) {
+		t->note = "became shorter while it was read: the rest is zeros";
+		memset(r->j->data + r->j->used + n, 0, t->len - n);
+	}
+	return store_bytes(r, t->len);
+}
+
+static int open_file(struct reading *r, int dirfd)
+{
+	int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, fd = openat(dirfd, r->t->entry->name, flags | O_NOATIME);
+
+	if (fd < 0 && errno == EPERM)
+		fd = openat(dirfd, r->t->entry->name, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+static int read_file(struct reading *r, int dirfd)
+{
+	int fd = open_file(r, dirfd), ret = 0;
+
+	if (fd == -ENOENT) {
+		r->t->note = "vanished before it was read: it is kept as zeros";
+		return 0;
+	}
+	if (fd < 0)
+		return err_errno(&r->err, fd, "cannot open it");
+	if (r->t->first)
+		ret = read_xattrs(r, fd);
+	if (!ret)
+		ret = read_bytes(r, fd);
+	close(fd);
+	return ret;
+}
+
+static int read_symlink(struct reading *r)
+{
+	char target[4096];
+	ssize_t n = readlink(r->proc, target, sizeof(target));
+
+	if (n < 0)
+		return err_errno(&r->err, -errno, "cannot read the symlink");
+	if ((size_t)n == sizeof(target) || (u64)n > r->pop->inline_max)
+		return err_set(&r->err, -ENAMETOOLONG, "its target is too long for this filesystem (%llu bytes fit)", r->pop->inline_max);
+	r->t->inline_at = r->j->meta.len;
+	r->t->inline_len = n;
+	r->t->has_inline = true;
+	sb_add(&r->j->meta, target, n);
+	return r->j->meta.failed ? err_nomem(&r->err) : 0;
+}
+
+static int read_other(struct reading *r, int dirfd)
+{
+	struct entry *e = r->t->entry;
+	int ret = 0;
+
+	if (!e->parent)
+		snprintf(r->proc, sizeof(r->proc), "%s", r->pop->args.dir);
+	else
+		snprintf(r->proc, sizeof(r->proc), "/proc/self/fd/%d/%s", dirfd, e->name);
+	if ((e->mode & 0170000) == 0120000)
+		ret = read_symlink(r);
+	return ret ? ret : read_xattrs(r, -1);
+}
+
+static int read_task(struct reading *r)
+{
+	struct entry *e = r->t->entry;
+	int dirfd = e->parent ? entry_dirfd(r->pop, r->w, e->parent) : -1;
+
+	r->t->pieces = r->j->pieces.len;
+	if (e->parent && dirfd < 0)
+		return err_errno(&r->err, dirfd, "cannot open its directory");
+	return (e->mode & 0170000) == 0100000 ? read_file(r, dirfd) : read_other(r, dirfd);
+}
+
+static int sum_data(struct read_job *j)
+{
+	size_t n = j->used / j->pop->sectorsize, need = n * csum_types[j->csum_type].size;
+
+	if (need > j->sums_cap) {
+		free(j->sums);
+		j->sums = mem_alloc(1, need * 2);
+		j->sums_cap = j->sums ? need * 2 : 0;
+	}
+	if (!j->sums && need)
+		return -ENOMEM;
+	csum_compute_blocks(j->csum_type, j->data, j->pop->sectorsize, n, j->sums);
+	return 0;
+}
+
+void read_job_run(void *job, void *arg, unsigned worker)
+{
+	struct read_job *j = job;
+	struct reading r = { .pop = j->pop, .w = &j->pop->workers[worker], .j = j };
+
+	for (unsigned i = 0; i < j->ntasks; i++) {
+		struct read_task *t = r.t = &j->tasks[i];
+
+		err_clear(&r.err);
+		t->ret = read_task(&r);
+		if (t->ret) {
+			t->err = mem_dup(&r.err, sizeof(r.err));
+			return;
+		}
+	}
+	if (j->ntasks && sum_data(j)) {
+		j->tasks[0].ret = -ENOMEM;
+		j->tasks[0].err = NULL;
+	}
+}
+
+void read_job_reset(struct read_job *j)
+{
+	for (unsigned i = 0; i < j->ntasks; i++)
+		free(j->tasks[i].err);
+	j->ntasks = 0;
+	j->bytes = j->used = 0;
+	sb_reset(&j->meta);
+	j->pieces.len = j->xattrs.len = 0;
+}
+
+void read_job_free(struct read_job *j)
+{
+	if (!j)
+		return;
+	read_job_reset(j);
+	free(j->data);
+	free(j->sums);
+	sb_fini(&j->meta);
+	vec_fini(&j->pieces);
+	vec_fini(&j->xattrs);
+	free(j);
+}
