@@ -100,7 +100,6 @@ static int step_names(struct work *w, struct loc dir, struct loc dir2)
 	}
 }
 
-#ifdef HAVE_DATA_OPS
 static int step_data(struct work *w, struct loc dir, struct loc dir2)
 {
 	static const struct write_opts opts = WRITE_OPTS_DEFAULT;
@@ -124,7 +123,6 @@ static int step_data(struct work *w, struct loc dir, struct loc dir2)
 		return op_write(w->txn, &opts, (struct loc){ dir.root, e.ino }, off, buf, len, &w->err);
 	}
 }
-#endif
 
 /* A slice of each subvolume that is being deleted, or all of it. */
 static int step_drop(struct work *w, unsigned max)
@@ -205,10 +203,8 @@ static int step(struct work *w)
 		return step_drop(w, 1 + pick(w, 8));
 	case 13:
 		return w->groups ? step_groups(w, root->tree.id) : 0;
-#ifdef HAVE_DATA_OPS
 	case 3: case 4: case 5: case 6: case 7: case 8: case 9: case 10: case 11: case 12:
 		return step_data(w, dir, dir2);
-#endif
 	default:
 		return step_names(w, dir, dir2);
 	}
