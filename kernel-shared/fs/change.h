@@ -59,8 +59,7 @@ int xattr_remove(struct txn *txn, struct root *root, u64 ino, const void *name, 
 struct inherited { u32 mode; u32 gid; u64 flags; };
 int inherit_inode(struct txn *txn, const struct winode *dir, u32 mode, u32 gid, struct inherited *out, struct err *err);
 int inherit_xattrs(struct txn *txn, struct root *root, u64 dir, u64 ino, u32 *mode, struct err *err);
-/* Its parts, across subvolumes. */
-int inherit_acl(struct txn *txn, struct loc dir, struct loc inode, u32 *mode, struct err *err);
+/* The compression property alone, also across subvolumes. */
 int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode, struct err *err);
 
 /* --- subvolumes --- */

@@ -69,7 +69,7 @@ static int acl_mask(u8 *acl, size_t len, u32 *mode, bool *extended)
 	return 0;
 }
 
-int inherit_acl(struct txn *txn, struct loc dir, struct loc inode, u32 *mode, struct err *err)
+static int inherit_acl(struct txn *txn, struct loc dir, struct loc inode, u32 *mode, struct err *err)
 {
 	char *acl CLEANUP(mem_freep) = NULL;
 	u8 *own CLEANUP(mem_freep) = NULL;

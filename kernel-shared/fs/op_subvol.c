@@ -97,26 +97,21 @@ static void embedded_inode(struct txn *txn, struct disk_inode_item *d)
 	d->flags = le64_of(BTRFS_INODE_ROOT_ITEM_INIT);
 }
 
-/* The directory at the top of a new subvolume. Flags are not inherited; properties come from the subvolume above, not from the directory. */
-static int top_dir_create(struct txn *txn, struct root *root, const struct winode *parent, struct err *err)
+/* The directory at the top of a new subvolume. Nothing is inherited from the directory that it lies in; properties come from the subvolume above. */
+static int top_dir_create(struct txn *txn, struct root *root, struct root *parent, struct err *err)
 {
 	struct winode w = { .root = root, .ino = BTRFS_FIRST_FREE_OBJECTID };
-	struct loc to = { root, w.ino }, dir = { parent->root, parent->ino }, above = { parent->root, BTRFS_FIRST_FREE_OBJECTID };
-	struct inherited in;
-	int ret = inherit_inode(txn, parent, S_IFDIR | 0755, 0, &in, err);
+	struct loc to = { root, w.ino }, above = { parent, w.ino };
+	u32 mode = S_IFDIR | 0755;
+	int ret;
 
-	if (ret)
-		return ret;
 	w.d.generation = le64_of(txn_id(txn));
 	w.d.nlink = le32_of(1);
-	w.d.gid = le32_of(in.gid);
 	w.d.atime = w.d.mtime = w.d.ctime = w.d.otime = time_now(txn);
-	ret = inherit_acl(txn, dir, to, &in.mode, err);
-	w.d.mode = le32_of(in.mode);
+	w.d.mode = le32_of(mode);
+	ret = winode_create(txn, &w, err);
 	if (!ret)
-		ret = winode_create(txn, &w, err);
-	if (!ret)
-		ret = inherit_property(txn, above, to, in.mode, err);
+		ret = inherit_property(txn, above, to, mode, err);
 	return ret ? ret : ref_add(txn, root, w.ino, w.ino, 0, "..", 2, err);
 }
 
@@ -140,7 +135,7 @@ static int subvol_create(struct txn *txn, struct loc dir, const void *name, size
 	env_uuid(txn_env(txn), root->item.uuid);
 	root->item.otransid = root->item.ctransid = le64_of(txn_id(txn));
 	root->item.otime = root->item.ctime = time_now(txn);
-	ret = top_dir_create(txn, root, &d, err);
+	ret = top_dir_create(txn, root, dir.root, err);
 	if (!ret)
 		ret = root_store(txn, root, err);
 	if (!ret)

@@ -5,7 +5,7 @@
  *     subvol_fuzz IMAGE SEED COMMITS STEPS [WORD...]
  *
  * fst, nofst, refst, bgt, nobgt: makes, clears, fills anew the free space tree, makes, clears the block group tree. full, simple, off: quotas, before everything. groups: random work on quota groups, too. drop: in the end what a mount would clean is cleaned.
- * empty: in the end everything is deleted again. */
+ * half: in the end a subvolume is left half-dropped. empty: in the end everything is deleted again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,6 +307,33 @@ static int quotas(struct work *w, char **words)
 	return ret;
 }
 
+/* A subvolume of some hundred files and its snapshot, deleted and dropped in part. */
+static int half_dropped(struct work *w)
+{
+	struct loc top = { w->fs->fs_tree, BTRFS_FIRST_FREE_OBJECTID };
+	struct new_inode ni = { .mode = S_IFREG | 0644 };
+	struct root *root;
+	char name[16];
+	u64 id, snap, ino;
+	bool done;
+	int ret = op_subvol_set_readonly(w->txn, BTRFS_FS_TREE_OBJECTID, false, &w->err);
+
+	if (!ret)
+		ret = op_subvol_create(w->txn, top, "half", 4, NULL, &id, &w->err);
+	if (!ret)
+		ret = fs_subvol_root(w->fs, id, &root, &w->err);
+	for (unsigned i = 0; !ret && i < 500; i++) {
+		ret = op_create(w->txn, (struct loc){ root, BTRFS_FIRST_FREE_OBJECTID }, name, sprintf(name, "file%u", i), &ni, &ino, &w->err);
+		if (!ret && i == 250)
+			ret = op_subvol_snapshot(w->txn, id, top, "half-snap", 9, false, NULL, &snap, &w->err);
+	}
+	if (!ret)
+		ret = op_subvol_delete(w->txn, id, &w->err);
+	for (unsigned i = 0; !ret && i < 3; i++)
+		ret = subvol_drop(w->txn, id, 7, &done, &w->err);
+	return ret;
+}
+
 static int ends(struct work *w, char **words)
 {
 	int ret = 0;
@@ -314,6 +341,8 @@ static int ends(struct work *w, char **words)
 	for (; *words && !ret; words++) {
 		if (!strcmp(*words, "empty"))
 			ret = all_clear(w);
+		if (!strcmp(*words, "half"))
+			ret = half_dropped(w);
 		if (!strcmp(*words, "drop"))
 			ret = fs_clean_orphans(w->txn, &w->err);
 	}
