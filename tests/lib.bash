@@ -94,7 +94,8 @@ mount_fs() {
 	mkdir -p "$2"
 	attach "${images[@]}" || return 1
 	for loop in "${LOOPS[@]:1}"; do list+=,device=$loop; done
-	mount -t btrfs ${list:+-o "${list#,}"} "${LOOPS[0]}" "$2" || return 1
+	# Somebody else on this machine may be scanning devices just now: once more, then.
+	mount -t btrfs ${list:+-o "${list#,}"} "${LOOPS[0]}" "$2" 2>/dev/null || { sleep 0.5; mount -t btrfs ${list:+-o "${list#,}"} "${LOOPS[0]}" "$2"; } || return 1
 	(cd "$2" && pwd) >>"$T/.mounted"
 }
 
