@@ -213,10 +213,19 @@ const struct copyout_result *copyout_result(const struct copyout *c)
 	return &c->result;
 }
 
-/* Does a file made in the target get our owner and the mode that is asked for? */
-static bool is_plain(int dirfd, const struct stat *st)
+/* Does a file made in the target get our own owner and the mode that is asked for? Not with set-group-ID directories, default ACLs, some mount
+ * options and network filesystems: a file without a name shows it. */
+static bool is_plain(const struct copyout *c)
 {
-	return !(st->st_mode & S_ISGID) && fgetxattr(dirfd, "system.posix_acl_default", NULL, 0) < 0;
+	int fd = openat(c->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640);
+	struct stat st;
+	bool plain;
+
+	if (fd < 0)
+		return false;
+	plain = !fstat(fd, &st) && st.st_uid == c->uid && st.st_gid == c->gid && (st.st_mode & 07777) == 0640;
+	close(fd);
+	return plain && fgetxattr(c->dirfd, "system.posix_acl_default", NULL, 0) < 0;
 }
 
 static int init_workers(struct copyout *c)
@@ -239,15 +248,12 @@ static int init_workers(struct copyout *c)
 static int init_target(struct copyout *c, struct err *err)
 {
 	struct rlimit rl;
-	struct stat st;
 
 	if (c->o.dry_run)
 		return 0;
-	if (fstat(c->dirfd, &st))
-		return err_errno(err, -errno, "cannot look at '%s'", c->target);
-	c->plain = is_plain(c->dirfd, &st);
 	c->uid = geteuid();
 	c->gid = getegid();
+	c->plain = c->o.metadata && is_plain(c);
 	c->max_open = !getrlimit(RLIMIT_NOFILE, &rl) && rl.rlim_cur < 2048 ? rl.rlim_cur / 4 : 512;
 	c->max_open = max_t(unsigned, c->max_open, 16);
 	return share_init(c) ? err_nomem(err) : 0;

@@ -170,6 +170,8 @@ static void copy_range(struct sink *s, const struct file_piece *p, u64 off, u64 
 			copy_damaged(s, p, off, n, KiB(64));
 		off += n;
 		len -= n;
+		if (env_check_interrupt(c->env, &err))
+			copyout_stop(c, -EINTR, "%s", err_text(&err));
 	}
 }
 

@@ -40,7 +40,7 @@ static int clear_way(struct worker *k, const struct cdir *d, int dirfd, const ch
 	return 0;
 }
 
-/* The mode before the owner is known to be right: nobody else may look in. */
+/* The mode before the owner is known to be right: nobody else may look in. Set-user-ID comes last of all. */
 static mode_t first_mode(const struct worker *k)
 {
 	const struct inode *i = &k->w.inode;
@@ -49,7 +49,7 @@ static mode_t first_mode(const struct worker *k)
 		return 0644;
 	if (k->w.no_inode)
 		return 0600;
-	return k->c->plain && i->uid == k->c->uid && i->gid == k->c->gid ? i->mode & 07777 : 0600;
+	return k->c->plain && i->uid == k->c->uid && i->gid == k->c->gid ? i->mode & 0777 : 0600;
 }
 
 int make_file(struct worker *k, struct cdir *d, int dirfd, const char *name)

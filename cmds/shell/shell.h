@@ -32,6 +32,9 @@ extern const struct cmd hash_target; /* `btrfs offline hash ADDRESS`, outside of
 /* One command line of words. Returns its exit code. */
 int shell_run(struct cmd_ctx *ctx, int argc, char **argv);
 
+/* Is the row worth naming? groups: only rows with commands below them. */
+bool shell_shows(const struct cmd *c, bool groups);
+
 /* Splits a line into words: blanks separate, '...' and "..." and backslashes quote, # begins a comment. Words are heap; NULL-terminated.
  * -EINVAL: a quote is not closed. */
 VEC_TYPE(shell_words, char *);

@@ -6,7 +6,6 @@
 #include <strings.h>
 #include <unistd.h>
 #include "cmds/shell/shell.h"
-#include "common/linedit.h"
 #include "common/mem.h"
 
 #define VERBS(X) \
@@ -37,14 +36,20 @@ const struct cmd cmd_shell = {
 	.name = "offline", .usage = { "btrfs offline [options] DEVICE [COMMAND [ARGS...]]" }, .subs = verb_rows,
 	.info = "look at and copy files of an unmounted filesystem" };
 
-static bool known_word(const struct cmd *const *rows, const char *word, bool prefix)
+static bool is_verb(const char *word)
 {
-	for (; *rows; rows++) {
-		const struct cmd *c = *rows;
-
-		if (!strcmp(c->name, word) || (c->alias && !strcmp(c->alias, word)))
+	for (const struct cmd *const *c = verb_rows; *c; c++) {
+		if (!strcmp((*c)->name, word) || ((*c)->alias && !strcmp((*c)->alias, word)))
 			return true;
-		if (prefix && *word && !(c->flags & (CMD_HIDDEN | CMD_OURS)) && !strncmp(c->name, word, strlen(word)))
+	}
+	return false;
+}
+
+/* Those that can be left to themselves with a path: commands that open a device of their own have no place here. */
+static bool is_group(const char *word)
+{
+	for (const struct cmd *const *c = cmd_btrfs.subs; *word && *c; c++) {
+		if ((*c)->subs && (*c)->subs[0] && !strncmp((*c)->name, word, strlen(word)))
 			return true;
 	}
 	return false;
@@ -91,9 +96,9 @@ int shell_run(struct cmd_ctx *ctx, int argc, char **argv)
 		words[0] = "help";
 	if (!argc) {
 		ret = cmd_error(ctx, "a command is missing");
-	} else if (known_word(verb_rows, words[0], false)) {
+	} else if (is_verb(words[0])) {
 		ret = cmd_run(&inner, &cmd_shell, argc, words);
-	} else if (known_word(cmd_btrfs.subs, words[0], true)) {
+	} else if (is_group(words[0])) {
 		inner.words = cmd_btrfs.name;
 		ret = cmd_run(&inner, &cmd_btrfs, argc, words);
 	} else {
@@ -105,12 +110,17 @@ int shell_run(struct cmd_ctx *ctx, int argc, char **argv)
 
 /* ---- help ---- */
 
-static void list_rows(struct cmd_ctx *ctx, const struct cmd *const *rows)
+bool shell_shows(const struct cmd *c, bool groups)
+{
+	return !(c->flags & CMD_HIDDEN) && (groups ? c->subs && c->subs[0] : c->run || c->subs);
+}
+
+static void list_rows(struct cmd_ctx *ctx, const struct cmd *const *rows, bool groups)
 {
 	for (; *rows; rows++) {
 		const struct cmd *c = *rows;
 
-		if (!(c->flags & CMD_HIDDEN) && (c->run || (c->subs && c->subs[0])))
+		if (shell_shows(c, groups))
 			out_printf(ctx->out, "  %-16s  %s\n", c->name, c->brief ? c->brief : c->info ? c->info : "");
 	}
 }
@@ -123,9 +133,9 @@ static int help_run(struct cmd_ctx *ctx, void *args)
 		return shell_run(ctx, 2, argv);
 	}
 	out_puts(ctx->out, "Commands (help COMMAND tells more):\n");
-	list_rows(ctx, verb_rows);
+	list_rows(ctx, verb_rows, false);
 	out_puts(ctx->out, "  !COMMAND          Run a command of the running system\n\nGroups of btrfs, the device left out:\n");
-	list_rows(ctx, cmd_btrfs.subs);
+	list_rows(ctx, cmd_btrfs.subs, true);
 	return 0;
 }
 const struct cmd verb_help = { .name = "help", .usage = { "help [COMMAND]" }, .brief = "List the commands, or describe one", .max_args = 1,
@@ -213,84 +223,3 @@ static int quit_run(struct cmd_ctx *ctx, void *args)
 	return 0;
 }
 const struct cmd verb_quit = { .name = "quit", .alias = "exit", .usage = { "quit" }, .brief = "Leave", .flags = CMD_ANY_FORMAT, .run = quit_run };
-
-/* ---- completion ---- */
-
-static void add_word(struct linedit_words *words, const char *text, const char *tail)
-{
-	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
-	char *copy;
-
-	for (const char *p = text; *p; p++) {
-		if (strchr(" \t\\'\"#", *p))
-			sb_char(&sb, '\\');
-		sb_char(&sb, *p);
-	}
-	sb_puts(&sb, tail);
-	copy = sb.failed ? NULL : mem_strdup(sb_str(&sb));
-	if (copy && vec_push(words, copy))
-		free(copy);
-}
-
-static void complete_rows(const struct cmd *const *rows, const char *word, struct linedit_words *words)
-{
-	for (; *rows; rows++) {
-		const struct cmd *c = *rows;
-
-		if (!(c->flags & CMD_HIDDEN) && (c->run || (c->subs && c->subs[0])) && !strncmp(c->name, word, strlen(word)))
-			add_word(words, c->name, "");
-	}
-}
-
-static void complete_path(struct cmd_ctx *ctx, const char *word, struct linedit_words *words)
-{
-	struct strbuf dir CLEANUP(sb_fini) = STRBUF_INIT;
-	const char *slash = strrchr(word, '/'), *name = slash ? slash + 1 : word;
-	struct dirent d;
-	struct loc loc;
-
-	sb_add(&dir, word, name - word);
-	if (fs_resolve_under(shell_of(ctx)->top, ctx->session->cwd, dir.len ? sb_str(&dir) : ".", true, &loc, NULL))
-		return;
-	struct dir_iter it CLEANUP(dir_close) = dir_open(loc.root, loc.ino);
-	while (!dir_next(&it, &d, NULL)) {
-		struct strbuf full CLEANUP(sb_fini) = STRBUF_INIT;
-
-		if (d.name_len < strlen(name) || memcmp(d.name, name, strlen(name)) || (!*name && d.name[0] == '.'))
-			continue;
-		sb_puts(&full, sb_str(&dir));
-		sb_add(&full, d.name, d.name_len);
-		add_word(words, sb_str(&full), d.type == BTRFS_FT_DIR ? "/" : "");
-	}
-}
-
-void shell_complete(void *arg, const char *line, size_t start, const char *word, struct linedit_words *words)
-{
-	struct cmd_ctx *ctx = arg;
-	struct shell_words before = VEC_INIT;
-	char *head CLEANUP(mem_freep) = mem_strndup(line, start);
-	const struct cmd *const *rows = cmd_btrfs.subs;
-
-	if (head)
-		shell_split(head, &before);
-	if (!before.len) {
-		complete_rows(verb_rows, word, words);
-		complete_rows(rows, word, words);
-	} else {
-		/* Down the groups as far as the words lead; what follows a command is a path. */
-		for (size_t i = 0; rows && i < before.len; i++) {
-			const struct cmd *const *next = NULL;
-
-			for (const struct cmd *const *r = rows; *r && i < before.len; r++) {
-				if (!strcmp((*r)->name, before.v[i]))
-					next = (*r)->subs;
-			}
-			rows = next;
-		}
-		if (rows)
-			complete_rows(rows, word, words);
-		else
-			complete_path(ctx, word, words);
-	}
-	shell_words_fini(&before);
-}
