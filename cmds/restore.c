@@ -58,6 +58,8 @@ struct restore {
 	bool has_located;
 	regex_t regex;
 	bool has_regex;
+	bool ordered;             /* one worker, everything told as it goes */
+	VEC(char *) skipped;      /* else: snapshots to be named at the end */
 };
 
 static bool want_path(void *arg, const char *path)
@@ -78,11 +80,40 @@ static void say(struct restore *r, int level, const char *fmt, const char *a, co
 	env_msg(r->ctx->env, MSG_PRINT, "%s", sb_str(&sb));
 }
 
-static void tell_existing(struct restore *r, const struct copyout_note *n)
+/* With several workers it is told at the end which the first was. */
+static void tell_existing(struct restore *r, const char *path, bool first)
 {
-	say(r, n->first ? 1 : 2, "Skipping existing file ", n->path, "");
-	if (n->first)
+	say(r, first ? 1 : 2, "Skipping existing file ", path, "");
+	if (first)
 		say(r, 1, "If you wish to overwrite use -o", "", "");
+}
+
+static void tell_snapshot(struct restore *r, const char *name)
+{
+	say(r, 1, "Skipping snapshot ", name, "");
+}
+
+static void remember_snapshot(struct restore *r, const char *name)
+{
+	char *copy = mem_strdup(name);
+
+	if (copy && vec_push(&r->skipped, copy))
+		free(copy);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void tell_snapshots(struct restore *r)
+{
+	vec_sort(&r->skipped, by_text);
+	for (size_t i = 0; i < r->skipped.len; i++) {
+		tell_snapshot(r, r->skipped.v[i]);
+		free(r->skipped.v[i]);
+	}
+	vec_fini(&r->skipped);
 }
 
 static void tell_damage(struct restore *r, const struct copyout_note *n)
@@ -113,18 +144,19 @@ static void tell(void *arg, const struct copyout_note *n)
 		say(r, 2, "Done searching ", n->path, "");
 		break;
 	case COPYOUT_EXISTS:
-		tell_existing(r, n);
+		if (r->ordered)
+			tell_existing(r, n->path, n->first);
 		break;
 	case COPYOUT_SNAPSHOT:
-		say(r, 1, "Skipping snapshot ", n->path, "");
+		if (r->ordered)
+			tell_snapshot(r, n->path);
+		else
+			remember_snapshot(r, n->path);
 		break;
 	case COPYOUT_DAMAGE:
 		tell_damage(r, n);
 		break;
 	case COPYOUT_FAILED:
-		if (r->a->ignore_errors)
-			cmd_error(r->ctx, "%s: %s", n->path, n->text);
-		break;
 	case COPYOUT_EVENTS:
 		break;
 	}
@@ -289,8 +321,9 @@ static void fill_opts(struct restore *r, struct copyout_opts *o)
 		.overwrite = a->overwrite, .ignore_csums = a->ignore_errors, .dry_run = a->dry_run, .ordered = a->dry_run || level >= 2,
 		.stop_on_failure = !a->ignore_errors, .snapshots = a->snapshots ? SNAPSHOTS_ALL : SNAPSHOTS_SKIP,
 		.want = r->has_regex ? want_path : NULL, .note = tell, .arg = r,
-		.note_mask = 1U << COPYOUT_EXISTS | 1U << COPYOUT_SNAPSHOT | 1U << COPYOUT_DAMAGE | 1U << COPYOUT_FAILED,
+		.note_mask = 1U << COPYOUT_EXISTS | 1U << COPYOUT_SNAPSHOT | 1U << COPYOUT_DAMAGE,
 	};
+	r->ordered = o->ordered;
 	if (level >= 2)
 		o->note_mask |= 1U << COPYOUT_DIR | 1U << COPYOUT_FILE | 1U << COPYOUT_DIR_DONE | 1U << COPYOUT_SYMLINK;
 }
@@ -320,6 +353,11 @@ static int copy(struct restore *r, struct loc dir, const char *path)
 		rc = cmd_error(ctx, "%s", err_text(&ctx->err));
 	if (c) {
 		result = copyout_result(c);
+		if (!r->ordered && result->first_existing)
+			tell_existing(r, result->first_existing, true);
+		tell_snapshots(r);
+		if (r->a->ignore_errors)
+			copyout_refusals(ctx, result);
 		copyout_summary(ctx, result, "restored");
 		if (result->lost_count && !r->a->ignore_errors)
 			rc = 1;

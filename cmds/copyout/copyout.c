@@ -144,9 +144,9 @@ static void add_up(struct copyout *c)
 		r->links += k->links;
 		r->bytes += k->bytes;
 		r->shared += k->shared;
-		r->existing += k->existing;
-		k->files = k->dirs = k->others = k->links = k->bytes = k->shared = k->existing = 0;
+		k->files = k->dirs = k->others = k->links = k->bytes = k->shared = 0;
 	}
+	result_sort(&c->result);
 }
 
 static int run(struct copyout *c, struct err *err)
@@ -283,17 +283,6 @@ int copyout_new(struct env *env, struct fs *fs, const struct copyout_opts *opts,
 	}
 	*out = c;
 	return 0;
-}
-
-static void result_fini(struct copyout_result *r)
-{
-	for (size_t i = 0; i < r->lost.len; i++) {
-		free(r->lost.v[i].path);
-		free(r->lost.v[i].why);
-	}
-	vec_fini(&r->lost);
-	for (unsigned i = 0; i < UNKEPT_KINDS; i++)
-		free(r->unkept[i].first);
 }
 
 void copyout_free(struct copyout *c)

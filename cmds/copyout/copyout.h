@@ -55,16 +55,21 @@ struct copyout_opts {
 
 /* What could not be kept on the target; each is told once, with a count. */
 enum copyout_unkept { UNKEPT_OWNER, UNKEPT_MODE, UNKEPT_TIMES, UNKEPT_XATTR, UNKEPT_ACL, UNKEPT_DEVICE, UNKEPT_SPECIAL, UNKEPT_LINK, UNKEPT_KINDS };
-struct copyout_kept { u64 count; int error; char *first; }; /* first: "path" or "name of path" */
+struct copyout_kept { u64 count; int error; char *first; }; /* first: "path" or "name of path", by path */
 struct copyout_lost { char *path; u64 from, to; char *why; };
-enum { COPYOUT_LOST_MAX = 10000 };  /* remembered for the list; all are told as notes */
+enum { COPYOUT_LOST_MAX = 10000 };  /* remembered in each list; all are told as notes */
 
+VEC_TYPE(copyout_losses, struct copyout_lost);
+
+/* Nothing in here depends on the number of workers. */
 struct copyout_result {
 	u64 files, dirs, others, links, bytes, shared; /* shared: bytes that were reflinked */
 	u64 existing;          /* passed over because something was there */
 	u64 failed;            /* refused by the target */
+	struct copyout_losses refused; /* both of these, by path */
+	char *first_existing;  /* in order of path */
 	u64 lost_count;        /* damaged files, directories and entries */
-	VEC(struct copyout_lost) lost;
+	struct copyout_losses lost;    /* by path and range */
 	u64 unverified;        /* bytes without a readable checksum, though they should have one */
 	u64 mismatched;        /* bytes written though their checksum does not match */
 	struct copyout_kept unkept[UNKEPT_KINDS];

@@ -88,7 +88,7 @@ struct worker {
 	struct strbuf path;    /* scratch */
 	struct shared_name *src; /* held: the file behind src_fd */
 	int src_fd;
-	u64 files, dirs, others, links, bytes, shared, existing; /* added up at the end */
+	u64 files, dirs, others, links, bytes, shared; /* added up at the end */
 };
 
 struct copyout {
@@ -225,9 +225,13 @@ void worker_drop_source(struct worker *k);
 
 /* report.c */
 void note(struct copyout *c, enum copyout_event event, const struct cdir *d, const char *name, const char *text);
+void note_existing(struct copyout *c, const struct cdir *d, const char *name);
 void note_damage(struct copyout *c, const struct cdir *d, const char *name, const char *fmt, ...) PRINTF(4, 5);
 void note_lost_data(struct copyout *c, const struct cdir *d, const char *name, u64 from, u64 to, unsigned copies, const char *why);
 void note_failed(struct copyout *c, const struct cdir *d, const char *name, const char *fmt, ...) PRINTF(4, 5);
 void note_unkept(struct copyout *c, enum copyout_unkept kind, int error, const struct cdir *d, const char *name, const char *what);
+/* Lists in order of path. */
+void result_sort(struct copyout_result *r);
+void result_fini(struct copyout_result *r);
 
 #endif

@@ -73,8 +73,7 @@ bool link_earlier(struct worker *k, struct cdir *d, int dirfd, const char *name,
 		note(c, COPYOUT_FILE, d, name, NULL);
 		linked(k, d, name, ino, l);
 	} else if (errno == EEXIST) {
-		k->existing++;
-		note(c, COPYOUT_EXISTS, d, name, NULL);
+		note_existing(c, d, name);
 	} else {
 		/* Too many links, or a target without them: a copy of its own. */
 		note_unkept(c, UNKEPT_LINK, errno, d, name, NULL);

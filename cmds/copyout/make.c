@@ -28,8 +28,7 @@ static enum made refused(struct worker *k, const struct cdir *d, const char *nam
 static int clear_way(struct worker *k, const struct cdir *d, int dirfd, const char *name, enum made *made)
 {
 	if (!k->c->o.overwrite) {
-		k->existing++;
-		note(k->c, COPYOUT_EXISTS, d, name, NULL);
+		note_existing(k->c, d, name);
 		*made = MADE_SKIPPED;
 		return -1;
 	}

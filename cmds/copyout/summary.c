@@ -32,6 +32,16 @@ static void print_lost(struct cmd_ctx *ctx, const struct copyout_result *r, cons
 		env_msg(ctx->env, MSG_NOTE, "and %llu more", r->lost_count - r->lost.len);
 }
 
+void copyout_refusals(struct cmd_ctx *ctx, const struct copyout_result *r)
+{
+	u64 all = r->existing + r->failed;
+
+	for (size_t i = 0; i < r->refused.len; i++)
+		cmd_error(ctx, "%s: %s: %s", ctx->cmd->name, r->refused.v[i].path, r->refused.v[i].why);
+	if (all > r->refused.len)
+		cmd_error(ctx, "%s: and %llu more", ctx->cmd->name, all - r->refused.len);
+}
+
 void copyout_summary(struct cmd_ctx *ctx, const struct copyout_result *r, const char *verb)
 {
 	for (unsigned i = 0; i < UNKEPT_KINDS; i++) {

@@ -34,10 +34,6 @@ static void tell(void *arg, const struct copyout_note *n)
 {
 	struct get *g = arg;
 
-	if (n->event == COPYOUT_EXISTS || n->event == COPYOUT_FAILED) {
-		cmd_error(g->ctx, "get: %s: %s", n->path, n->event == COPYOUT_EXISTS ? "File exists, not replaced without -f" : n->text);
-		return;
-	}
 	env_msg(g->ctx->env, MSG_PRINT, "%s", n->path);
 }
 
@@ -51,12 +47,12 @@ static int copy(struct get *g, const char *path, struct loc src, int dirfd, cons
 	struct copyout_opts o = {
 		.metadata = true, .xattrs = true, .symlinks = true, .specials = true, .subvolumes = true, .reflink = true,
 		.overwrite = g->a->force, .ignore_csums = g->a->unverified, .whole_only = g->a->whole, .ordered = g->a->verbose,
-		.note = tell, .arg = g, .note_mask = 1U << COPYOUT_EXISTS | 1U << COPYOUT_FAILED,
+		.note = tell, .arg = g,
 	};
 	int ret, rc = 0;
 
 	if (g->a->verbose)
-		o.note_mask |= 1U << COPYOUT_DIR | 1U << COPYOUT_FILE | 1U << COPYOUT_SYMLINK;
+		o.note_mask = 1U << COPYOUT_DIR | 1U << COPYOUT_FILE | 1U << COPYOUT_SYMLINK;
 	o.progress = progress_new("get", PROGRESS_BYTES, 0, ctx->progress);
 	ret = copyout_new(ctx->env, ctx->session->fs, &o, dirfd, dir, &c, &ctx->err);
 	if (!ret)
@@ -66,6 +62,9 @@ static int copy(struct get *g, const char *path, struct loc src, int dirfd, cons
 		rc = cmd_error(ctx, "get: %s", err_text(&ctx->err));
 	if (c) {
 		r = copyout_result(c);
+		copyout_refusals(ctx, r);
+		if (r->existing)
+			env_msg(ctx->env, MSG_NOTE, "-f replaces what exists");
 		copyout_summary(ctx, r, "copied");
 		if (ctx->json)
 			copyout_summary_json(ctx, r, path);

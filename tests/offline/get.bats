@@ -99,7 +99,8 @@ whole() {
 	echo mine >dir/text
 	run_btrfs offline t.img get text dir
 	expect 1
-	has "dir/text: File exists, not replaced without -f"
+	has "ERROR: get: dir/text: File exists"
+	has "-f replaces what exists"
 	same kept mine "$(cat dir/text)"
 	echo precious >victim
 	ln -sf ../victim dir/text
