@@ -103,6 +103,7 @@ mount_fs() {
 umount_fs() {
 	local dir loop
 	dir=$(cd "$1" && pwd) || return 1
+	sync -f "$dir" # another mount namespace may keep it alive
 	umount "$dir" || return 1
 	sed -i "\|^$dir\$|d" "$T/.mounted"
 	while read -r loop; do losetup -d "$loop" 2>/dev/null || true; done <"$T/.loops"
