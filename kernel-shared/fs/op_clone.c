@@ -95,7 +95,9 @@ static int copy_inline(struct wfile *f, const struct clone_job *j, const struct 
 		if (ret)
 			return ret;
 	}
-	return got ? wfile_write(f, j->to, data, got, err) : 0;
+	ret = got ? wfile_write(f, j->to, data, got, err) : 0;
+	f->size = max_t(u64, f->size, j->to + got);
+	return ret;
 }
 
 /* Finds an inline extent at the front of the source. */

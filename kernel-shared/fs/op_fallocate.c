@@ -37,6 +37,12 @@ static int prealloc_gaps(struct wfile *f, u64 from, u64 end, struct err *err)
 	return ret;
 }
 
+/* The range begins where it may, and what lies before it is in order, even where the size stays. */
+static int make_way(struct wfile *f, const struct falloc_job *j, u64 size, struct err *err)
+{
+	return size > f->size || j->off > f->size ? wfile_grow(f, sector_down(f, j->off), err) : wfile_outline(f, err);
+}
+
 static int allocate(struct wfile *f, const struct falloc_job *j, struct err *err)
 {
 	u64 end = j->off + j->len, size = j->flags & FALLOC_KEEP_SIZE_OP ? f->size : max_t(u64, f->size, end);
@@ -44,10 +50,7 @@ static int allocate(struct wfile *f, const struct falloc_job *j, struct err *err
 
 	if (f->is_inline && end <= f->size)
 		return 0; /* the bytes are there */
-	if (size > f->size)
-		ret = wfile_grow(f, sector_down(f, j->off), err);
-	else
-		ret = wfile_outline(f, err);
+	ret = make_way(f, j, size, err);
 	f->size = size;
 	return ret ? ret : prealloc_gaps(f, sector_down(f, j->off), sector_up(f, end), err);
 }
@@ -89,6 +92,7 @@ static int zero_edges(struct wfile *f, u64 off, u64 end, u64 *first, u64 *last, 
 static int punch(struct wfile *f, const struct falloc_job *j, struct err *err)
 {
 	u64 end = j->off + j->len, first, last;
+	bool beyond = false;
 	int ret;
 
 	if (j->off >= sector_up(f, f->size) || (f->is_inline && j->off >= f->size))
@@ -102,7 +106,9 @@ static int punch(struct wfile *f, const struct falloc_job *j, struct err *err)
 		ret = zero_edges(f, j->off, end, &first, &last, err);
 	if (!ret && first < last)
 		ret = wfile_drop(f, first, last, err);
-	return ret ? ret : wfile_fill_gaps(f, first, min_t(u64, last, sector_up(f, f->size)), err);
+	if (!ret)
+		ret = wfile_reaches(f, last, &beyond, err);
+	return ret ? ret : wfile_fill_gaps(f, first, beyond ? last : min_t(u64, last, sector_up(f, f->size)), err);
 }
 
 /* Everything in [from, end) that is not preallocated goes. */
@@ -136,7 +142,7 @@ static int zero_range(struct wfile *f, const struct falloc_job *j, struct err *e
 
 	if (f->is_inline && end <= f->size && f->size <= f->sector)
 		return wfile_write(f, j->off, NULL, j->len, err);
-	ret = size > f->size ? wfile_grow(f, sector_down(f, j->off), err) : wfile_outline(f, err);
+	ret = make_way(f, j, size, err);
 	if (!ret)
 		ret = zero_edges(f, j->off, end, &first, &last, err);
 	if (!ret && first < last)

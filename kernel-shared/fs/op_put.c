@@ -2,20 +2,22 @@
 /* The whole content of a file from a source outside. */
 #include <stdlib.h>
 #include "common/mem.h"
+#include "kernel-shared/fs/piece.h"
 #include "kernel-shared/fs/wfile.h"
+
+struct put_source { struct data_source src; struct file_source *file; };
 
 struct put_job {
 	struct txn *txn;
 	const struct write_opts *o;
 	struct loc loc;
-	struct data_source src;
-	struct file_source *file;
+	struct put_source from;
 };
 
 /* What the source no longer has reads as zeros: it has become shorter meanwhile. */
 static int put_fetch(const struct data_source *src, u64 off, u8 *buf, u32 bytes, struct err *err)
 {
-	struct file_source *file = container_of(src, struct put_job, src)->file;
+	struct file_source *file = container_of(src, struct put_source, src)->file;
 	u32 done = 0;
 
 	while (done < bytes) {
@@ -31,66 +33,151 @@ static int put_fetch(const struct data_source *src, u64 off, u8 *buf, u32 bytes,
 	return 0;
 }
 
-/* The next range of data from *at on, in whole sectors; false: none. */
-static int next_range(const struct put_job *j, u32 sector, u64 at, u64 *start, u64 *end, struct err *err)
+/* The next range of data from at on, in whole sectors. -ENOENT: none. */
+static int next_range(struct file_source *file, u32 sector, u64 at, u64 *start, u64 *end, struct err *err)
 {
-	u64 len = j->file->size - at;
+	u64 len = file->size - at;
 	int ret;
 
 	*start = at;
-	if (j->file->next_data && at < j->file->size) {
-		ret = j->file->next_data(j->file, at, start, &len);
+	if (file->next_data && at < file->size) {
+		ret = file->next_data(file, at, start, &len);
 		if (ret == -ENXIO || ret == -ENOENT)
 			return -ENOENT;
 		if (ret)
 			return err_errno(err, ret, "cannot look for data in the source");
 	}
-	if (at >= j->file->size || *start >= j->file->size || !len)
+	if (at >= file->size || *start >= file->size || !len)
 		return -ENOENT;
-	*end = round_up_p2(*start + min_t(u64, len, j->file->size - *start), sector);
+	*end = round_up_p2(*start + min_t(u64, len, file->size - *start), sector);
 	*start = max_t(u64, round_down_p2(*start, sector), at);
 	return 0;
 }
 
-static int put_small(struct wfile *f, struct put_job *j, struct err *err)
+/* ---- Small files: one piece, perhaps prepared ahead ---- */
+
+struct put_ahead {
+	struct policy pol;
+	struct piece *piece;   /* the whole content; its source is gone */
+	struct packed packed;  /* of at most a sector: the try for an inline extent */
+};
+
+void put_ahead_free(struct put_ahead *a)
 {
-	u32 size = j->file->size;
-	u8 *all CLEANUP(mem_freep) = mem_alloc(1, f->sector);
+	if (!a)
+		return;
+	piece_free(a->piece);
+	free(a->packed.bytes);
+	free(a);
+}
+
+static int ahead_fill(struct put_ahead *a, const struct geometry *geo, const struct put_source *from, struct err *err)
+{
+	u64 size = from->file->size;
+	struct piece *p = a->piece = piece_new(&a->pol, geo, round_up_p2(size, geo->sectorsize));
+
+	if (!p)
+		return err_nomem(err);
+	p->src = &from->src;
+	p->len = p->run = round_up_p2(size, geo->sectorsize);
+	p->valid = size;
+	piece_prepare(p);
+	if (p->ret)
+		return err_set(err, p->ret, "%s", err_text(&p->err));
+	a->packed.ret = -ENODATA;
+	if (size > geo->sectorsize || !a->pol.compress)
+		return 0;
+	a->packed.bytes = mem_alloc(1, size);
+	return a->packed.bytes ? inline_pack(&a->pol, geo, p->in, size, &a->packed, err) : err_nomem(err);
+}
+
+static int ahead_make(const struct policy *pol, const struct geometry *geo, const struct put_source *from, struct put_ahead **out, struct err *err)
+{
+	struct put_ahead *a = mem_zalloc(sizeof(*a));
 	int ret;
 
-	if (!all)
+	if (!a)
 		return err_nomem(err);
-	ret = put_fetch(&j->src, 0, all, size, err);
-	if (!ret)
-		ret = wfile_write(f, 0, all, size, err);
-	return ret;
+	a->pol = *pol;
+	ret = ahead_fill(a, geo, from, err);
+	if (ret) {
+		put_ahead_free(a);
+		return ret;
+	}
+	*out = a;
+	return 0;
 }
+
+/* All of it is data, and fits into one piece. 1: yes. */
+static int one_piece(struct file_source *file, u32 sector, struct err *err)
+{
+	u64 start, end;
+	int ret;
+
+	if (!file->size || file->size > PIECE_MAX)
+		return 0;
+	ret = next_range(file, sector, 0, &start, &end, err);
+	return ret ? (ret == -ENOENT ? 0 : ret) : !start && end >= file->size;
+}
+
+int put_ahead_new(struct fs *fs, const struct write_opts *o, u64 flags, u8 property, struct file_source *src, struct put_ahead **out, struct err *err)
+{
+	struct policy pol = policy_of(o, fs->geo, &flags, property, true);
+	struct put_source from = { { put_fetch }, src };
+	int ret = one_piece(src, fs->geo->sectorsize, err);
+
+	*out = NULL;
+	return ret <= 0 ? ret : ahead_make(&pol, fs->geo, &from, out, err);
+}
+
+static bool same_policy(const struct policy *a, const struct policy *b)
+{
+	return a->compress == b->compress && a->level == b->level && a->force == b->force && a->nosum == b->nosum && a->max_inline == b->max_inline;
+}
+
+static int put_small(struct wfile *f, struct put_job *j, struct err *err)
+{
+	struct file_source *file = j->from.file;
+	const struct put_ahead *a = file->ahead;
+	struct put_ahead *here = NULL;
+	int ret = 0;
+
+	if (!a || a->piece->valid != file->size || !same_policy(&a->pol, &f->store.pol)) {
+		ret = ahead_make(&f->store.pol, f->fs->geo, &j->from, &here, err);
+		a = here;
+	}
+	if (!ret)
+		ret = store_inline(&f->store, a->piece->in, min_t(u64, file->size, UINT32_MAX), &a->packed, err);
+	if (!ret)
+		ret = store_piece(&f->store, a->piece, err);
+	put_ahead_free(here);
+	return ret < 0 ? ret : 0;
+}
+
+/* ---- Any file ---- */
 
 static int put_ranges(struct wfile *f, struct put_job *j, struct err *err)
 {
 	u64 start, end = 0;
 	int ret;
 
-	while (!(ret = next_range(j, f->sector, end, &start, &end, err))) {
-		ret = store_range(&f->store, &j->src, start, end, min_t(u64, end, j->file->size), err);
+	while (!(ret = next_range(j->from.file, f->sector, end, &start, &end, err))) {
+		ret = store_range(&f->store, &j->from.src, start, end, min_t(u64, end, j->from.file->size), err);
 		if (ret)
 			return ret;
 	}
 	if (ret != -ENOENT)
 		return ret;
 	f->fresh = false;
-	return wfile_fill_gaps(f, 0, sector_up(f, j->file->size), err);
+	return wfile_fill_gaps(f, 0, sector_up(f, j->from.file->size), err);
 }
 
 static int put_content(struct wfile *f, struct put_job *j, struct err *err)
 {
-	u64 start, end;
-	int ret;
+	const struct put_ahead *a = j->from.file->ahead;
+	int ret = a && a->piece->valid == j->from.file->size ? 1 : one_piece(j->from.file, f->sector, err);
 
-	if (!j->file->size || j->file->size > f->sector)
-		return put_ranges(f, j, err);
-	ret = next_range(j, f->sector, 0, &start, &end, err);
-	return ret == -ENOENT ? put_ranges(f, j, err) : ret ? ret : put_small(f, j, err);
+	return ret < 0 ? ret : ret ? put_small(f, j, err) : put_ranges(f, j, err);
 }
 
 static int put_do(void *arg, struct err *err)
@@ -107,7 +194,7 @@ static int put_do(void *arg, struct err *err)
 	ret = put_content(&f, j, err);
 	if (ret)
 		return ret;
-	f.size = j->file->size;
+	f.size = j->from.file->size;
 	if (!j->o->keep_times)
 		winode_touch(j->txn, &f.w, true);
 	return wfile_end(&f, err);
@@ -119,17 +206,17 @@ static int data_bytes(const struct put_job *j, u32 sector, u64 *bytes, struct er
 	u64 start, end = 0;
 	int ret = 0;
 
-	*bytes = j->file->size;
-	if (!j->file->next_data || *bytes < MiB(64))
+	*bytes = j->from.file->size;
+	if (!j->from.file->next_data || *bytes < MiB(64))
 		return 0;
-	for (*bytes = 0; !(ret = next_range(j, sector, end, &start, &end, err)); *bytes += end - start)
+	for (*bytes = 0; !(ret = next_range(j->from.file, sector, end, &start, &end, err)); *bytes += end - start)
 		;
 	return ret == -ENOENT ? 0 : ret;
 }
 
 int op_put_file(struct txn *txn, const struct write_opts *o, struct loc loc, struct file_source *src, struct err *err)
 {
-	struct put_job j = { txn, o, loc, { put_fetch }, src };
+	struct put_job j = { txn, o, loc, { { put_fetch }, src } };
 	u64 bytes;
 	int ret;
 

@@ -39,13 +39,13 @@ void piece_free(struct piece *p)
 static int part_compress(struct piece *p, u32 at, u32 len, u32 packed_at)
 {
 	struct part *part = &p->parts[p->nparts];
-	u32 sector = p->geo->sectorsize;
+	u32 sector = p->geo->sectorsize, bytes = at < p->valid ? min_t(u32, len, p->valid - at) : 0;
 	size_t got;
 	int ret;
 
-	if (len <= sector || (!p->pol->force && looks_incompressible(p->in + at, len)))
+	if (len <= sector || !bytes || (!p->pol->force && looks_incompressible(p->in + at, bytes)))
 		return -E2BIG;
-	ret = compress_data(p->pol->compress, p->pol->level, p->in + at, len, p->out + packed_at, len - sector, sector, &got, &p->err);
+	ret = compress_data(p->pol->compress, p->pol->level, p->in + at, bytes, p->out + packed_at, len - sector, sector, &got, &p->err);
 	if (ret) {
 		p->incompressible |= ret == -E2BIG;
 		return ret;
@@ -115,4 +115,16 @@ void piece_prepare(struct piece *p)
 	p->ret = piece_cut(p);
 	if (!p->ret && p->sums)
 		piece_sum(p);
+}
+
+int inline_pack(const struct policy *pol, const struct geometry *geo, const void *data, u32 len, struct packed *out, struct err *err)
+{
+	size_t got;
+
+	out->ret = -ENODATA;
+	if (!pol->compress || !pol->max_inline || len < 2 || (!pol->force && looks_incompressible(data, len)))
+		return 0;
+	out->ret = compress_data(pol->compress, pol->level, data, len, out->bytes, len - 1, geo->sectorsize, &got, err);
+	out->len = got;
+	return out->ret == -E2BIG ? 0 : out->ret;
 }

@@ -30,5 +30,8 @@ struct piece *piece_new(const struct policy *pol, const struct geometry *geo, u3
 void piece_free(struct piece *p);
 /* Fills in everything from the source on; the outcome is in ret. */
 void piece_prepare(struct piece *p);
+/* A try to compress the whole content of a small file for an inline extent. ret: 0, -E2BIG, or -ENODATA: not tried. bytes: room for len bytes. */
+struct packed { int ret; u32 len; u8 *bytes; };
+int inline_pack(const struct policy *pol, const struct geometry *geo, const void *data, u32 len, struct packed *out, struct err *err);
 
 #endif

@@ -25,33 +25,33 @@ static int property_compression(struct winode *w, u8 *type, struct err *err)
 	return 0;
 }
 
-int policy_init(const struct write_opts *o, struct winode *w, bool no_data, struct policy *out, struct err *err)
+struct policy policy_of(const struct write_opts *o, const struct geometry *geo, u64 *flags, u8 property, bool no_data)
 {
-	const struct geometry *geo = w->root->fs->geo;
-	u64 flags = winode_flags(w);
-	u8 property = BTRFS_COMPRESS_NONE;
-	int ret;
+	struct policy p = { .max_inline = min_t(u32, o->max_inline, geo_max_inline_data(geo)) };
 
 	if (no_data && (o->nodatacow || o->nodatasum)) {
-		flags |= BTRFS_INODE_NODATASUM | (o->nodatacow ? BTRFS_INODE_NODATACOW : 0);
-		flags &= ~BTRFS_INODE_COMPRESS;
-		w->d.flags = le64_of(flags);
+		*flags |= BTRFS_INODE_NODATASUM | (o->nodatacow ? BTRFS_INODE_NODATACOW : 0);
+		*flags &= ~BTRFS_INODE_COMPRESS;
 	}
-	*out = (struct policy){ .nosum = flags & BTRFS_INODE_NODATASUM, .max_inline = min_t(u32, o->max_inline, geo_max_inline_data(geo)) };
-	if (flags & (BTRFS_INODE_NODATASUM | BTRFS_INODE_NODATACOW))
-		return 0;
-	if (flags & BTRFS_INODE_COMPRESS) {
-		ret = property_compression(w, &property, err);
-		if (ret)
-			return ret;
-	}
-	if (!o->force && flags & BTRFS_INODE_NOCOMPRESS)
-		return 0;
-	out->compress = property ? property : o->compress ? o->compress : flags & BTRFS_INODE_COMPRESS ? BTRFS_COMPRESS_ZLIB : BTRFS_COMPRESS_NONE;
-	out->level = compress_level(out->compress, out->compress == o->compress ? o->level : 0);
-	out->force = o->force;
-	out->mark = !o->force && !property;
-	return 0;
+	p.nosum = *flags & BTRFS_INODE_NODATASUM;
+	if (*flags & (BTRFS_INODE_NODATASUM | BTRFS_INODE_NODATACOW) || (!o->force && *flags & BTRFS_INODE_NOCOMPRESS))
+		return p;
+	p.compress = property ? property : o->compress ? o->compress : *flags & BTRFS_INODE_COMPRESS ? BTRFS_COMPRESS_ZLIB : BTRFS_COMPRESS_NONE;
+	p.level = compress_level(p.compress, p.compress == o->compress ? o->level : 0);
+	p.force = o->force;
+	p.mark = !o->force && !property;
+	return p;
+}
+
+int policy_init(const struct write_opts *o, struct winode *w, bool no_data, struct policy *out, struct err *err)
+{
+	u64 flags = winode_flags(w);
+	u8 property = BTRFS_COMPRESS_NONE;
+	int ret = flags & BTRFS_INODE_COMPRESS ? property_compression(w, &property, err) : 0;
+
+	*out = policy_of(o, w->root->fs->geo, &flags, property, no_data);
+	w->d.flags = le64_of(flags);
+	return ret;
 }
 
 void compress_announce(struct txn *txn, struct fs *fs, u8 type)
@@ -116,29 +116,28 @@ int insert_inline(struct store *s, const void *data, u32 len, u32 ram_bytes, u8 
 	return 0;
 }
 
-/* Compressed if that makes it smaller; an attempt that does not marks the inode. */
-int store_inline(struct store *s, const void *data, u32 len, struct err *err)
+static int insert_small(struct store *s, const void *data, u32 len, const struct packed *p, struct err *err)
 {
-	u8 packed[BTRFS_MAX_METADATA_BLOCKSIZE];
-	size_t got;
-	int ret;
+	/* with lzo the kernel stores what has become larger, too: it does not take that for a failure */
+	s->incompressible |= p->ret == -E2BIG && s->pol.compress != BTRFS_COMPRESS_LZO;
+	if (!p->ret && p->len <= s->pol.max_inline)
+		return insert_inline(s, p->bytes, p->len, len, s->pol.compress, err);
+	return len <= s->pol.max_inline ? insert_inline(s, data, len, len, BTRFS_COMPRESS_NONE, err) : -E2BIG;
+}
+
+int store_inline(struct store *s, const void *data, u32 len, const struct packed *packed, struct err *err)
+{
+	u8 bytes[BTRFS_MAX_METADATA_BLOCKSIZE];
+	struct packed here = { .bytes = bytes };
+	int ret = 0;
 
 	if (!len || len > s->fs->geo->sectorsize)
 		return 0;
-	if (s->pol.compress && s->pol.max_inline && (s->pol.force || !looks_incompressible(data, len))) {
-		ret = compress_data(s->pol.compress, s->pol.level, data, len, packed, len - 1, s->fs->geo->sectorsize, &got, err);
-		s->incompressible |= ret == -E2BIG;
-		if (ret && ret != -E2BIG)
-			return ret;
-		if (!ret && got <= s->pol.max_inline) {
-			ret = insert_inline(s, packed, got, len, s->pol.compress, err);
-			return ret ? ret : 1;
-		}
-	}
-	if (len > s->pol.max_inline)
-		return 0;
-	ret = insert_inline(s, data, len, len, BTRFS_COMPRESS_NONE, err);
-	return ret ? ret : 1;
+	if (!packed)
+		ret = inline_pack(&s->pol, s->fs->geo, data, len, &here, err);
+	if (!ret)
+		ret = insert_small(s, data, len, packed ? packed : &here, err);
+	return ret == -E2BIG ? 0 : ret ? ret : 1;
 }
 
 /* ---- Bytes ---- */
@@ -233,7 +232,7 @@ static int store_part(struct store *s, const struct piece *p, const struct part 
 	return store_plain(s, x.off, p->in + part->at, part->len, sums, s->pol.compress ? part->len : p->run, err);
 }
 
-static int store_piece(struct store *s, const struct piece *p, struct err *err)
+int store_piece(struct store *s, const struct piece *p, struct err *err)
 {
 	int ret = p->ret;
 

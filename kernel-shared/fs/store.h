@@ -21,7 +21,9 @@ struct policy {
 	bool nosum;
 	u32 max_inline;
 };
-/* From the options, the inode's flags and its property. May change the flags of an inode without data (nodatacow, nodatasum). */
+/* From options, flags and the algorithm of the property (NONE: no such property). A file without data takes on nodatacow and nodatasum: in flags. */
+struct policy policy_of(const struct write_opts *o, const struct geometry *geo, u64 *flags, u8 property, bool no_data);
+/* The same for an inode, whose flags may change. */
 int policy_init(const struct write_opts *o, struct winode *w, bool no_data, struct policy *out, struct err *err);
 
 /* Where data comes from. Called from any thread, for any piece, several at a time; bytes: not beyond the source's end. */
@@ -41,8 +43,10 @@ void store_init(struct store *s, struct txn *txn, struct winode *w, const struct
 void store_fini(struct store *s);
 /* Stores [start, end) of the file (whole sectors, no items there); bytes at and after valid are zeros. */
 int store_range(struct store *s, const struct data_source *src, u64 start, u64 end, u64 valid, struct err *err);
-/* The whole content of a file, at most a sector, as an inline extent if it may be one. 1: done; 0: it may not; <0. */
-int store_inline(struct store *s, const void *data, u32 len, struct err *err);
+/* The whole content of a file, at most a sector, as an inline extent if it may be one. 1: done; 0: it may not; <0. packed: what inline_pack (piece.h) made
+ * of it, NULL: that is done here. */
+struct packed;
+int store_inline(struct store *s, const void *data, u32 len, const struct packed *packed, struct err *err);
 /* An inline extent of these very bytes. */
 int insert_inline(struct store *s, const void *data, u32 len, u32 ram_bytes, u8 compression, struct err *err);
 /* An item for (part of) an extent. fresh: the extent is new, else it is shared. */
@@ -52,6 +56,9 @@ int insert_extent(struct store *s, const struct extent_part *x, bool fresh, stru
 int store_bytes(struct store *s, u64 bytenr, const void *data, u32 len, const u8 *sums, struct err *err);
 /* Compressed bytes, zero-padded to whole sectors, as an extent of their own. */
 int store_packed(struct store *s, const struct extent_part *x, const u8 *packed, const u8 *sums, struct err *err);
+/* A piece that is prepared: all its parts. */
+struct piece;
+int store_piece(struct store *s, const struct piece *p, struct err *err);
 /* The superblock's bit for an algorithm. */
 void compress_announce(struct txn *txn, struct fs *fs, u8 type);
 /* Checksums of len bytes, heap. NULL: no memory. */

@@ -199,8 +199,7 @@ static int patch_fetch(const struct data_source *src, u64 off, u8 *buf, u32 byte
 	return 0;
 }
 
-/* Does any item reach beyond the first sector? */
-static int reaches_beyond(struct wfile *f, bool *beyond, struct err *err)
+int wfile_reaches(struct wfile *f, u64 at, bool *beyond, struct err *err)
 {
 	struct key key = extent_key(f, -1ULL);
 	struct path p CLEANUP(path_fini) = PATH_INIT;
@@ -213,20 +212,20 @@ static int reaches_beyond(struct wfile *f, bool *beyond, struct err *err)
 		return ret == -ENOENT ? 0 : ret;
 	if (file_extent_parse(&item, &x))
 		return err_set(err, -EUCLEAN, "file extent (%llu %llu) cannot be read", f->w.ino, item.key.offset);
-	*beyond = extent_end(&x) > f->sector;
+	*beyond = extent_end(&x) > at;
 	return 0;
 }
 
 int wfile_inline(struct wfile *f, const void *data, u64 size, struct err *err)
 {
 	bool beyond;
-	int ret = reaches_beyond(f, &beyond, err);
+	int ret = wfile_reaches(f, f->sector, &beyond, err);
 
 	if (ret || beyond || size > f->sector)
 		return ret;
 	ret = wfile_drop(f, 0, f->sector, err);
 	if (!ret)
-		ret = store_inline(&f->store, data, size, err);
+		ret = store_inline(&f->store, data, size, NULL, err);
 	if (ret > 0) {
 		f->is_inline = true;
 		f->fresh = false;
@@ -272,7 +271,7 @@ int wfile_write(struct wfile *f, u64 off, const void *data, u64 len, struct err 
 	struct patch p = { { patch_fetch }, .off = off, .len = len, .data = data, .head_at = from, .tail_at = to - f->sector };
 	int ret = 0;
 
-	if (max_t(u64, f->size, end) <= f->sector) {
+	if (!f->regular && max_t(u64, f->size, end) <= f->sector) {
 		ret = write_small(f, off, data, len, err);
 		return ret > 0 ? 0 : ret;
 	}
@@ -305,6 +304,7 @@ int wfile_outline(struct wfile *f, struct err *err)
 	struct patch p = { { patch_fetch }, .len = min_t(u64, f->size, f->sector) };
 	int ret;
 
+	f->regular = true;
 	if (!f->is_inline)
 		return 0;
 	all = mem_alloc(1, f->sector);

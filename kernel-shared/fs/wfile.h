@@ -15,6 +15,7 @@ struct wfile {
 	u32 sector;
 	bool fresh;            /* no items yet */
 	bool is_inline;        /* begins with an inline extent */
+	bool regular;          /* this operation needs regular extents: nothing becomes inline any more */
 	bool has_prealloc;     /* preallocated extents were made */
 };
 /* append: only behind the present end, as append-only files allow. */
@@ -26,7 +27,7 @@ int wfile_end(struct wfile *f, struct err *err);
 /* Reads present content; what lies behind the present end reads as zeros. */
 int wfile_read(struct wfile *f, u64 off, void *buf, u32 len, struct err *err);
 int wfile_drop(struct wfile *f, u64 from, u64 end, struct err *err);
-/* An inline extent becomes a regular one. */
+/* An inline extent becomes a regular one, and stays one in this operation. */
 int wfile_outline(struct wfile *f, struct err *err);
 /* Gives the file a whole new content of at most a sector if that may be inline. 1: done; 0: it may not be. */
 int wfile_inline(struct wfile *f, const void *data, u64 size, struct err *err);
@@ -37,6 +38,8 @@ int wfile_write(struct wfile *f, u64 off, const void *data, u64 len, struct err 
 int wfile_grow(struct wfile *f, u64 to, struct err *err);
 /* Without NO_HOLES: items for the gaps in [from, end), whole sectors. */
 int wfile_fill_gaps(struct wfile *f, u64 from, u64 end, struct err *err);
+/* Does any item reach beyond `at`? */
+int wfile_reaches(struct wfile *f, u64 at, bool *beyond, struct err *err);
 /* Collects the ranges of [from, end) that no item covers. */
 struct gap { u64 start, end; };
 VEC_TYPE(gap_list, struct gap);

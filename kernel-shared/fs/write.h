@@ -64,8 +64,15 @@ struct file_source {
 	s64 (*read)(struct file_source *src, u64 off, void *buf, size_t len);
 	int (*next_data)(struct file_source *src, u64 off, u64 *start, u64 *len);
 	u64 size;
+	const struct put_ahead *ahead; /* NULL, or what was done ahead; borrowed */
 };
 int op_put_file(struct txn *txn, const struct write_opts *o, struct loc loc, struct file_source *src, struct err *err);
+/* For many small files: the part of op_put_file that needs no transaction (reading, compressing, checksums), done ahead on any thread while the transaction goes
+ * on. flags, property (BTRFS_COMPRESS_*): what the inode will have of its directory; op_put_file does the work anew if that turns out to be otherwise.
+ * *out is NULL for files that are not worth it: larger than a mebibyte, empty, or with holes. */
+struct put_ahead;
+int put_ahead_new(struct fs *fs, const struct write_opts *o, u64 flags, u8 property, struct file_source *src, struct put_ahead **out, struct err *err);
+void put_ahead_free(struct put_ahead *a); /* NULL is fine */
 
 /* Subvolumes. */
 struct qgroup_inherit { const u64 *groups; unsigned ngroups; };

@@ -238,7 +238,8 @@ static int source_next(struct file_source *s, u64 off, u64 *start, u64 *len)
 static int do_put(struct run *r, struct model *m)
 {
 	struct write_opts o = some_opts(r);
-	struct source src = { { source_read, rnd(r, 2) ? source_next : NULL, rnd(r, 3) ? some_len(r) : rnd(r, SIZE_MAX_MODEL) }, r->buf };
+	struct source src = { { .read = source_read, .next_data = rnd(r, 2) ? source_next : NULL, .size = rnd(r, 3) ? some_len(r) : rnd(r, SIZE_MAX_MODEL) }, r->buf };
+	struct put_ahead *ahead = NULL;
 	int ret;
 
 	fill(r, r->buf, src.s.size);
@@ -249,12 +250,43 @@ static int do_put(struct run *r, struct model *m)
 
 		memset(r->buf + at, 0, min_t(u64, src.s.size - at, len));
 	}
-	ret = op_put_file(r->txn, &o, loc_of(r, m), &src.s, &r->err);
+	ret = rnd(r, 2) ? put_ahead_new(r->fs, &o, 0, rnd(r, 10) ? 0 : BTRFS_COMPRESS_LZO, &src.s, &ahead, &r->err) : 0;
+	src.s.ahead = ahead;
+	if (!ret)
+		ret = op_put_file(r->txn, &o, loc_of(r, m), &src.s, &r->err);
+	put_ahead_free(ahead);
 	if (ret)
 		return ret;
 	memcpy(m->v, r->buf, src.s.size);
 	m->size = src.s.size;
 	return 0;
+}
+
+/* The items of a file follow one another, cover it where holes have items, and make up nbytes. */
+static void items_add_up(struct run *r, const struct inode *in, const char *name, const char *after)
+{
+	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&in->root->tree, KEY(in->ino, BTRFS_EXTENT_DATA_KEY, 0), KEY(in->ino, BTRFS_EXTENT_DATA_KEY, -1ULL));
+	bool holes = !geo_incompat(r->fs->geo, BTRFS_FEATURE_INCOMPAT_NO_HOLES);
+	u64 at = 0, nbytes = 0, sector = r->fs->geo->sectorsize;
+	struct file_extent_view x;
+	struct item item;
+
+	while (!tree_next(&it, &item, &r->err)) {
+		bool is_inline;
+
+		file_extent_parse(&item, &x);
+		is_inline = x.type == BTRFS_FILE_EXTENT_INLINE;
+		if (x.start < at || (holes && x.start > at) || (is_inline && in->size > sector)) {
+			printf("after %s: the extent of %s at %llu does not follow what ends at %llu\n", after, name, x.start, at);
+			exit(1);
+		}
+		nbytes += is_inline || x.disk_bytenr ? extent_end(&x) - x.start : 0;
+		at = round_up_p2(extent_end(&x), sector);
+	}
+	if ((holes && at < in->size) || nbytes != in->nbytes) {
+		printf("after %s: the extents of %s (%llu bytes) end at %llu and have %llu bytes, not %llu\n", after, name, in->size, at, nbytes, in->nbytes);
+		exit(1);
+	}
 }
 
 static void compare(struct run *r, struct model *m, u64 off, u64 len, const char *after)
@@ -268,6 +300,7 @@ static void compare(struct run *r, struct model *m, u64 off, u64 len, const char
 		printf("after %s: %s has %llu bytes, not %llu\n", after, m->name, in.size, m->size);
 		exit(1);
 	}
+	items_add_up(r, &in, m->name, after);
 	got = file_read(r->fs, &in, off, r->aside, len, &r->err);
 	if (got < 0)
 		fail(r, after);
@@ -287,10 +320,10 @@ static void step(struct run *r)
 {
 	static const struct { const char *name; int (*fn)(struct run *r, struct model *m); unsigned weight; } ops[] = {
 		{ "write", do_write, 6 }, { "truncate", do_truncate, 3 }, { "fallocate", do_fallocate, 4 }, { "clone", do_clone, 4 },
-		{ "encoded write", do_encoded, 2 }, { "put", do_put, 1 },
+		{ "encoded write", do_encoded, 2 }, { "put", do_put, 3 },
 	};
 	struct model *m = &r->files[rnd(r, FILES)];
-	unsigned pick = rnd(r, 20), i = 0;
+	unsigned pick = rnd(r, 22), i = 0;
 	u64 at;
 	int ret;
 
