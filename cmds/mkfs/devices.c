@@ -101,11 +101,16 @@ static bool is_swap(const char *path)
 
 static int check_use(struct mkfs *k, const char *path)
 {
+	bool plain = !strchr(path, '@');
 	char *who = NULL;
 	int ret;
 
-	if (access(path, F_OK))
-		return 0;
+	if (access(path, F_OK)) {
+		if (k->args->rootdir || !plain)
+			return 0;
+		cmd_error(k->ctx, "mount check: cannot open %s: %s", path, strerror(errno));
+		return cmd_error(k->ctx, "cannot check mount status of %s: %s", path, strerror(errno));
+	}
 	ret = bdev_in_use(path, &who, &k->ctx->err);
 	free(who);
 	if (is_swap(path))
@@ -125,14 +130,14 @@ static int open_device(struct mkfs *k, struct make_device *d)
 
 	if (ret)
 		return ret;
+	for (struct make_device *o = k->p.devices; o < d; o++)
+		if (!strcmp(o->path, d->path))
+			return cmd_error(k->ctx, "%s was given twice", d->path);
 	k->created |= !there && k->args->rootdir && !strchr(d->path, '@');
 	if (bdev_open_spec(k->ctx->env, d->path, BDEV_WRITE | (k->args->rootdir ? BDEV_CREATE : 0), &d->bdev, &k->ctx->err)) {
 		k->created = false;
 		return cmd_fail(k->ctx, "unable to open %s", d->path);
 	}
-	for (struct make_device *o = k->p.devices; o < d; o++)
-		if (o->bdev->id[0] == d->bdev->id[0] && o->bdev->id[1] == d->bdev->id[1] && o->bdev->size == d->bdev->size && !strcmp(o->path, d->path))
-			return cmd_error(k->ctx, "%s was given twice", d->path);
 	return k->args->force || k->created ? 0 : refuse_content(k, d);
 }
 

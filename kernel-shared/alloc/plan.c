@@ -82,7 +82,7 @@ static u64 stripe_size(enum chunk_policy policy, const struct limits *l, u64 ava
 		if (stripe * data_stripes > l->chunk)
 			stripe = min_t(u64, div_round_up(l->chunk / data_stripes, MiB(16)) * MiB(16), avail);
 		stripe = min_t(u64, stripe, l->stripe);
-	} else if (stripe * data_stripes > l->chunk) {
+	} else if (l->stripe * data_stripes > l->chunk) {
 		/* The limit is of the chunk, yet it is shared by all stripes: so do the incumbent's tools. */
 		stripe = min_t(u64, max_t(u64, l->chunk / num_stripes, l->min_stripe), avail);
 	}

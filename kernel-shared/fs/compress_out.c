@@ -154,6 +154,8 @@ static int encode_zstd(struct squeeze *s, struct err *err)
 		return err_nomem(err);
 	while (window < ZSTD_WINDOW_LOG && (1UL << window) < s->len)
 		window++;
+	/* After a failure (it did not get small enough) parameters would be stuck. */
+	ZSTD_CCtx_reset(t->zstd_out, ZSTD_reset_session_only);
 	ZSTD_CCtx_setParameter(t->zstd_out, ZSTD_c_compressionLevel, s->level);
 	ZSTD_CCtx_setParameter(t->zstd_out, ZSTD_c_windowLog, window);
 	got = ZSTD_compress2(t->zstd_out, s->out, s->room, s->in, s->len);

@@ -219,7 +219,8 @@ static int read_file(struct reading *r, int dirfd)
 	}
 	if (fd < 0)
 		return err_errno(&r->err, fd, "cannot open it");
-	if (r->t->first)
+	/* the inode is made with the last piece */
+	if (r->t->last)
 		ret = read_xattrs(r, fd);
 	if (!ret)
 		ret = read_bytes(r, fd);
