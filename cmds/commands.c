@@ -74,6 +74,7 @@ GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "ma
 /* The incumbent's words in its order, then ours. */
 #define BTRFS(X) \
 	X(balance) \
+	X(check) \
 	X(device) \
 	X(filesystem) \
 	X(inspect) \
@@ -94,6 +95,8 @@ GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <comma
 #define PROGRAMS(X) \
 	X(btrfs) \
 	X(mkfs) \
+	X(btrfsck) \
+	X(fsck) \
 	X(find_root) \
 	X(map_logical)
 PROGRAMS(DECLARE)

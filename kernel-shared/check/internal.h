@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the check share. The room's own. */
+#ifndef CHECK_INTERNAL_H
+#define CHECK_INTERNAL_H
+
+#include <pthread.h>
+#include "common/sortrun.h"
+#include "kernel-shared/check/check.h"
+
+/* --- sets of tree block addresses: bits per sector of each chunk --- */
+
+struct blockmap { struct blockmap_part *parts; size_t n; u32 sectorsize; pthread_mutex_t lock; };
+int blockmap_init(struct blockmap *m, const struct volume *vol);
+void blockmap_fini(struct blockmap *m);
+void blockmap_clear(struct blockmap *m);
+/* Thread-safe. 1: was there already, 0: new, -ENOMEM. Addresses outside all chunks are never kept. */
+int blockmap_set(struct blockmap *m, u64 bytenr);
+bool blockmap_has(const struct blockmap *m, u64 bytenr);
+
+/* --- findings --- */
+
+struct where { u64 tree, ino, bytenr, len; struct key key; u64 order; };
+struct sink {
+	pthread_mutex_t lock;
+	VEC(struct kept) kept;
+	u64 dropped[CHECK_QUOTA + 1], errors[CHECK_QUOTA + 1], warnings;
+	struct err failed;    /* out of memory */
+};
+struct kept { struct check_finding f; u64 order, seq; };
+enum { FINDINGS_MAX = 1 << 18 };
+
+/* --- trees and claims --- */
+
+enum tree_kind { TREE_OTHER, TREE_SUBVOL, TREE_RELOC, TREE_LOG };
+struct ctree {
+	u64 id, offset, bytenr, generation, last_snapshot, flags;
+	u8 level, drop_level;
+	enum tree_kind kind;
+	u32 refs;
+	struct key drop;      /* of a tree being deleted: where its remains begin */
+	bool early;           /* read first: what all others are judged by */
+	bool done;
+	u64 weight;           /* random; 0: no names are expected of it */
+};
+
+/* What a parent says of a child. Plain bytes: sorted as records. */
+struct claim {
+	u8 order[8], addr[8];  /* big-endian: device position, bytenr */
+	u64 generation, parent, weight;
+	u32 tree;              /* index in trees */
+	u8 level;
+	u8 dropping;           /* on the way to the tree's drop key */
+	u8 has_first;
+	u8 pad;
+	struct disk_key first, bound; /* bound: the first key to the right, all ones: none */
+	u8 pad2[6];
+};
+_Static_assert(sizeof(struct claim) == 88, "no padding that is not named");
+
+
+struct claims { struct claim *v; size_t len, cap; };
+
+/* --- facts --- */
+
+/* A sum of references of one extent: what is found minus what the extent tree says. */
+struct ref_fact { u8 bytenr[8]; u64 sum; s64 count; };
+/* An extent item. kind: see extent_kind. */
+struct extent_fact { u8 bytenr[8], len[8]; u32 kind, pad; };
+enum { EXTENT_IS_DATA = 1 << 8 };
+/* Referenced data that must, or must not, have checksums; data that has some. */
+
+/* One reference of an extent in the exact pass. */
+struct exact_ref {
+	u64 bytenr, len;
+	u64 root, owner, offset, parent;
+	u64 count;
+	bool data, found, item, keyed; /* found: from a leaf or node; else from the extent tree. item: the extent item itself */
+	u8 level;
+	u64 refs;              /* item: its count */
+};
+
+struct chunk_rec { u64 start, length, type, owner, key_objectid; u16 num_stripes, sub_stripes; struct disk_stripe *stripes; bool invalid, matched; };
+struct devext_rec { u64 devid, physical, length, chunk; bool matched; };
+struct group_rec { u64 start, length, flags, used, found, objectid; bool matched; };
+
+struct worker {
+	struct claims children[BTRFS_MAX_LEVEL];
+	struct check_totals totals;
+	VEC(struct exact_ref) exact;
+	int failed;
+};
+
+struct check {
+	struct fs *fs;
+	struct env *env;
+	const struct geometry *geo;
+	const struct check_args *args;
+	const struct check_ops *ops;
+	struct check_totals *totals;
+	struct sink sink;
+	pthread_mutex_t lock;  /* the vectors below */
+	VEC(struct ctree) trees;
+	struct blockmap seen, full;
+	struct worker *workers;
+	unsigned nworkers;
+	u64 seed, memory;
+	struct claims level[BTRFS_MAX_LEVEL]; /* of interior blocks still to be read */
+	struct sortrun *leaves;
+	struct sortrun *refs, *extents;
+	VEC(struct chunk_rec) chunks;
+	VEC(struct devext_rec) devexts;
+	VEC(struct group_rec) groups;
+	VEC(struct disk_dev_item) devices;
+	u64 *bad;              /* extents whose references differ, ascending */
+	size_t nbad;
+	struct hmap bad_copies; /* told already */
+	bool exact;            /* the second pass: only references of bad extents are of interest */
+	bool early;            /* the stage of the trees that are read first */
+};
+
+/* sink.c */
+void sink_init(struct sink *s);
+void sink_fini(struct sink *s);
+void check_report_(struct check *c, enum check_phase phase, enum problem_id id, const struct where *w, const char *fmt, ...) PRINTF(5, 6);
+/* REPORT(c, CHECK_EXTENTS, EXTENT_REFS, where, arguments of its message...) */
+#define REPORT(c, phase, ID, where, ...) check_report_(c, phase, PROBLEM_##ID, &(where), PROBLEM_FORMAT_##ID, ##__VA_ARGS__)
+int phase_begin(struct check *c, enum check_phase phase, bool skipped, struct err *err);
+int phase_end(struct check *c, enum check_phase phase, struct err *err);
+bool check_phase_clean(const struct check *c, enum check_phase phase);
+
+/* live.c: reads every block that trees of this stage reach, once. */
+int live_add_tree(struct check *c, const struct ctree *t, struct err *err);
+int live_scan(struct check *c, bool early, struct err *err);
+/* Everything again for the exact pass. */
+int live_rescan(struct check *c, struct err *err);
+
+/* leaf.c: what the items of a leaf state. */
+struct leaf_ctx { struct check *c; const void *block; u64 bytenr, owner; const struct ctree *tree; const struct claim *claims; size_t nclaims; unsigned worker; u64 weight; bool full; };
+int leaf_facts(struct leaf_ctx *l);
+
+/* facts.c */
+struct ref { u64 root, owner, offset, parent; u64 count; };
+int fact_data_ref(struct check *c, unsigned worker, u64 bytenr, u64 len, const struct ref *ref);
+int fact_tree_ref(struct check *c, unsigned worker, u64 bytenr, u8 level, const struct ref *ref);
+int fact_extent_item(struct leaf_ctx *l, const struct item *item);
+int fact_keyed_ref(struct leaf_ctx *l, const struct item *item);
+
+int pass_extents(struct check *c, struct err *err);   /* merges facts; free space comes along */
+int expand_extents(struct check *c, struct err *err);
+int pass_chunks(struct check *c, struct err *err);
+int pass_supers(struct check *c, struct err *err);
+
+/* pass_space.c: fed with the free ranges of each group in ascending order. */
+struct space_cmp;
+int fst_cmp_begin(struct check *c, struct space_cmp **out, struct err *err);
+int fst_cmp_group(struct space_cmp *s, const struct group_rec *g, struct err *err);
+int fst_cmp_free(struct space_cmp *s, u64 start, u64 end, struct err *err);
+int fst_cmp_group_end(struct space_cmp *s, struct err *err);
+int fst_cmp_finish(struct space_cmp *s, struct err *err);
+void fst_cmp_end(struct space_cmp *s);
+
+static inline void put_be64(u8 *p, u64 v) { for (int i = 7; i >= 0; i--, v >>= 8) p[i] = v; }
+static inline u64 get_be64(const u8 *p) { u64 v; memcpy(&v, p, 8); return __builtin_bswap64(v); }
+static inline u64 claim_bytenr(const struct claim *cl) { return get_be64(cl->addr); }
+
+#endif
