@@ -165,7 +165,7 @@ TEST(every_profile_maps_as_defined_and_back)
 				CHECK_EQ(p.physical, c->stripes[k].physical + at);
 				CHECK(p.len && p.len <= length - off && (c->data_stripes == 1 || p.len <= 65536 - off % 65536));
 			}
-		CHECK_EQ(rio_map(f.vol, MiB(16), 1, shapes[s].copies + c->profile->parity + 1, &(struct phys){ NULL }), -EINVAL);
+		CHECK_EQ(rio_map(f.vol, MiB(16), 1, shapes[s].copies + c->profile->parity + 1, &(struct phys){ .dev = NULL }), -EINVAL);
 		for (unsigned i = 0; i < c->profile->parity; i++) { /* row 3 */
 			struct phys p;
 
@@ -173,7 +173,7 @@ TEST(every_profile_maps_as_defined_and_back)
 			CHECK_EQ(p.stripe, (3 + c->data_stripes + i) % c->num_stripes);
 			CHECK_EQ(p.physical, c->stripes[p.stripe].physical + 3 * 65536 + 99);
 		}
-		CHECK_EQ(rio_map(f.vol, MiB(16) + length, 1, 1, &(struct phys){ NULL }), -ENOENT);
+		CHECK_EQ(rio_map(f.vol, MiB(16) + length, 1, 1, &(struct phys){ .dev = NULL }), -ENOENT);
 		/* All bytes of all stripes: each logical byte once a copy; a byte of a row with parity stands for the row. */
 		for (unsigned k = 0; k < c->num_stripes; k++) {
 			const struct stripe *st = &c->stripes[k];
