@@ -36,7 +36,7 @@ enum opt_kind {
 	OPT_KIND_LIST,   /* struct strlist */
 	OPT_KIND_U64,    /* u64, plain decimal (cli 4.2) */
 	OPT_KIND_SIZE,   /* u64 with suffix */
-	OPT_KIND_CALL,   /* int (*call)(args, value): anything else; an error ends the command with 1 */
+	OPT_KIND_CALL,   /* int (*call)(args, value): anything else; an error ends the command with 1. Without a metavar it takes no value */
 	OPT_KIND_OPTARG, /* const char *, the value is optional: -c[zlib], --data[=F]; present without value = "" */
 	OPT_KIND_HEAD,   /* a line of text in the option list, or an empty one */
 };

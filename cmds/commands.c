@@ -24,6 +24,8 @@ GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and q
 	X(filesystem_df) \
 	X(filesystem_du) \
 	X(filesystem_show) \
+	X(filesystem_sync) \
+	X(filesystem_resize) \
 	X(filesystem_label) \
 	X(filesystem_usage)
 GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command> [<args>]", "overall filesystem tasks and information")
@@ -65,10 +67,15 @@ GROUP(rescue, "rescue", RESCUE, "btrfs rescue <command> [options] <path>", "tool
 GROUP(scrub, "scrub", SCRUB, "btrfs scrub <command> [options] <path>|<device>", "verify checksums of data and metadata")
 
 #define SUBVOLUME(X) \
+	X(subvolume_create) \
+	X(subvolume_delete) \
+	X(subvolume_snapshot) \
 	X(subvolume_list) \
 	X(subvolume_get_default) \
+	X(subvolume_set_default) \
 	X(subvolume_find_new) \
-	X(subvolume_show)
+	X(subvolume_show) \
+	X(subvolume_sync)
 GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "manage subvolumes: create, delete, list, etc")
 
 /* The incumbent's words in its order, then ours. */

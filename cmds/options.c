@@ -77,7 +77,7 @@ void opt_set_each(const struct opt_set *set, void (*fn)(const struct opt *opt, v
 
 static bool takes_value(const struct opt *o)
 {
-	return o->kind != OPT_KIND_FLAG && o->kind != OPT_KIND_COUNT && o->kind != OPT_KIND_OPTARG;
+	return o->kind != OPT_KIND_FLAG && o->kind != OPT_KIND_COUNT && o->kind != OPT_KIND_OPTARG && (o->kind != OPT_KIND_CALL || o->metavar);
 }
 
 struct parser {

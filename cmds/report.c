@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmds/report.h"
+#include "cmds/mounted/usage.h"
 
 #include <ctype.h>
 #include <time.h>
@@ -18,9 +19,17 @@ int report_open(struct cmd_ctx *ctx, const char *arg, struct fs **fs, struct loc
 
 int report_usage(struct cmd_ctx *ctx, const char *arg, struct fs_usage *out)
 {
+	struct host host;
 	struct fs *fs;
-	int ret = report_open(ctx, arg, &fs, NULL);
+	int ret = host_open(ctx, arg, HOST_DIR, &host);
 
+	if (!ret) {
+		ret = mounted_usage(ctx, &host, out);
+		host_close(&host);
+		return ret;
+	}
+	if (ret == HOST_OFFLINE)
+		ret = report_open(ctx, arg, &fs, NULL);
 	if (ret)
 		return ret;
 	ret = fs_usage_read(fs, out, &ctx->err);

@@ -90,6 +90,10 @@ static void print_linear(struct cmd_ctx *ctx, const struct fs_usage *u, const st
 				out_printf(o, "   %s\t%10s\n", device_name(&u->devices.v[d]), report_size(ctx, bytes, a));
 		}
 	}
+	if (u->anonymous) {
+		out_puts(o, "\n");
+		return;
+	}
 	out_puts(o, "\nUnallocated:\n");
 	for (size_t d = 0; d < u->devices.len; d++)
 		out_printf(o, "   %s\t%10s\n", device_name(&u->devices.v[d]), report_size(ctx, device_unallocated(&u->devices.v[d]), a));

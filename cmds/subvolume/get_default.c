@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs subvolume get-default: what a mount without subvol= shows. Spec: cli 7.6. */
+#include "cmds/mounted/subvols.h"
 #include "cmds/subvolume/row.h"
 
-static int print_default(struct cmd_ctx *ctx, struct fs *fs)
+static int print_default(struct cmd_ctx *ctx, struct subvols *subvols, u64 id)
 {
 	struct strbuf path CLEANUP(sb_fini) = STRBUF_INIT;
 	struct subvol_row row = { 0 };
-	struct subvol_info info;
-	int ret = subvol_info_get(fs, fs->default_subvol, &info, &ctx->err);
+	int ret;
 
-	if (!ret && !ctx->json && info.id == BTRFS_FS_TREE_OBJECTID) {
+	if (!ctx->json && id == BTRFS_FS_TREE_OBJECTID) {
 		out_puts(ctx->out, "ID 5 (FS_TREE)\n");
-		subvol_info_fini(&info);
 		return 0;
 	}
-	if (ret)
-		return ret;
-	ret = subvol_path(fs, info.id, &path, &ctx->err);
-	row.info = &info;
+	row.info = subvols_find(subvols, id, &ret, &ctx->err);
+	if (!row.info)
+		return ret ? ret : -ENOENT;
+	ret = subvols_path(subvols, id, &path, &ctx->err);
 	row.path = (char *)sb_str(&path);
 	row.path_len = path.len;
 	if (!ret && ctx->json) {
@@ -27,21 +26,23 @@ static int print_default(struct cmd_ctx *ctx, struct fs *fs)
 	} else if (!ret) {
 		subvol_print_line(ctx->out, &row, COLS_DEFAULT);
 	}
-	subvol_info_fini(&info);
 	return ret;
 }
 
 static int default_run(struct cmd_ctx *ctx, void *args)
 {
-	struct fs *fs;
-	int ret = report_open(ctx, ctx->argv[0], &fs, NULL);
+	struct subvols subvols;
+	u64 id = 0;
+	int ret = subvols_open(ctx, ctx->argv[0], &subvols);
 
 	if (ret)
 		return ret;
-	ret = print_default(ctx, fs);
+	ret = subvols_default(&subvols, &id, &ctx->err);
+	if (!ret)
+		ret = print_default(ctx, &subvols, id);
 	if (ret)
-		ret = cmd_fail(ctx, "cannot read the default subvolume %llu", fs->default_subvol);
-	target_close(ctx, fs);
+		ret = cmd_fail(ctx, "cannot read the default subvolume %llu", id);
+	subvols_close(ctx, &subvols);
 	return ret;
 }
 

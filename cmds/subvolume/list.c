@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs subvolume list. Spec: cli 7.4. */
+#include "cmds/mounted/subvols.h"
 #include "cmds/subvolume/row.h"
 #include "common/mem.h"
 
@@ -106,10 +107,8 @@ static int row_cmp(const void *pa, const void *pb, void *arg)
 struct listing {
 	struct cmd_ctx *ctx;
 	const struct list_args *args;
-	struct fs *fs;
-	u64 from;                /* the subvolume that PATH lies in */
-	struct strbuf from_path; /* its own path */
-	struct subvol_list subvols;
+	struct subvols subvols;
+	struct strbuf from_path; /* of the subvolume that PATH lies in */
 	VEC(struct subvol_row) rows;
 };
 
@@ -125,7 +124,7 @@ static bool is_inside(const struct listing *l, const struct strbuf *path)
 static int shown_path(struct listing *l, const struct subvol_info *info, struct strbuf *out)
 {
 	struct strbuf path CLEANUP(sb_fini) = STRBUF_INIT;
-	int ret = subvol_path(l->fs, info->id, &path, &l->ctx->err);
+	int ret = subvols_path(&l->subvols, info->id, &path, &l->ctx->err);
 
 	if (ret == -ENOENT || info->deleted) {
 		sb_lit(out, "DELETED");
@@ -133,7 +132,7 @@ static int shown_path(struct listing *l, const struct subvol_info *info, struct 
 	}
 	if (ret)
 		return ret;
-	if (l->args->all && info->parent != l->from)
+	if (l->args->all && info->parent != l->subvols.id)
 		sb_lit(out, "<FS_TREE>/");
 	if (!l->args->all && !l->args->below && is_inside(l, &path))
 		sb_add(out, path.v + l->from_path.len + 1, path.len - l->from_path.len - 1);
@@ -161,14 +160,14 @@ static int add_row(struct listing *l, const struct subvol_info *info)
 
 static int collect(struct listing *l)
 {
-	int ret = subvol_path(l->fs, l->from, &l->from_path, &l->ctx->err);
+	int ret = subvols_path(&l->subvols, l->subvols.id, &l->from_path, &l->ctx->err);
 
 	if (ret && ret != -ENOENT)
 		return ret;
-	ret = subvol_list(l->fs, &l->subvols, &l->ctx->err);
-	for (size_t i = 0; !ret && i < l->subvols.len; i++)
-		if (wanted(l->args, &l->subvols.v[i], l->from))
-			ret = add_row(l, &l->subvols.v[i]);
+	ret = subvols_load(&l->subvols, &l->ctx->err);
+	for (size_t i = 0; !ret && i < l->subvols.all.len; i++)
+		if (wanted(l->args, &l->subvols.all.v[i], l->subvols.id))
+			ret = add_row(l, &l->subvols.all.v[i]);
 	if (l->rows.len > 1)
 		qsort_r(l->rows.v, l->rows.len, sizeof(*l->rows.v), row_cmp, (void *)l->args);
 	return ret;
@@ -202,7 +201,6 @@ static void print_all(const struct listing *l)
 static int list_run(struct cmd_ctx *ctx, void *args)
 {
 	struct listing l = { .ctx = ctx, .args = args };
-	struct loc loc;
 	int ret;
 
 	if (l.args->bad) {
@@ -210,10 +208,9 @@ static int list_run(struct cmd_ctx *ctx, void *args)
 			cmd_error(ctx, "%s", err_text(&ctx->err));
 		return cmd_usage(ctx);
 	}
-	ret = report_open(ctx, ctx->argv[0], &l.fs, &loc);
+	ret = subvols_open(ctx, ctx->argv[0], &l.subvols);
 	if (ret)
 		return ret;
-	l.from = loc.root->tree.id;
 	ret = collect(&l);
 	if (ret)
 		ret = cmd_fail(ctx, "cannot list the subvolumes of %s", ctx->argv[0]);
@@ -222,9 +219,8 @@ static int list_run(struct cmd_ctx *ctx, void *args)
 	for (size_t i = 0; i < l.rows.len; i++)
 		free(l.rows.v[i].path);
 	vec_fini(&l.rows);
-	subvol_list_fini(&l.subvols);
 	sb_fini(&l.from_path);
-	target_close(ctx, l.fs);
+	subvols_close(ctx, &l.subvols);
 	return ret;
 }
 

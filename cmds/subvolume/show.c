@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs subvolume show. Spec: cli 7.5. */
-#include "cmds/report.h"
 #include <stdio.h>
+#include "cmds/mounted/quota.h"
+#include "cmds/mounted/subvols.h"
+#include "cmds/report.h"
 #include "kernel-shared/fs/qgroup.h"
 
 struct show_args { u64 rootid; bool has_rootid; const char *uuid; };
 
 /* Everything that is shown. */
 struct shown {
-	struct subvol_info info;
+	const struct subvol_info *info;
 	struct strbuf path;
 	VEC(char *) snapshots;    /* their paths */
 	bool has_qgroup;
@@ -21,26 +23,22 @@ static void shown_fini(struct shown *s)
 		free(s->snapshots.v[i]);
 	vec_fini(&s->snapshots);
 	sb_fini(&s->path);
-	subvol_info_fini(&s->info);
 }
 
 /* Whose parent this one is. */
-static int find_snapshots(struct cmd_ctx *ctx, struct fs *fs, struct shown *s)
+static int find_snapshots(struct cmd_ctx *ctx, struct subvols *subvols, struct shown *s)
 {
-	struct subvol_list all;
+	const struct subvol_list *all = &subvols->all;
 	int ret = 0;
 
-	if (uuid_is_null(s->info.item.uuid))
+	if (uuid_is_null(s->info->item.uuid))
 		return 0;
-	ret = subvol_list(fs, &all, &ctx->err);
-	if (ret)
-		return ret;
-	for (size_t i = 0; !ret && i < all.len; i++) {
+	for (size_t i = 0; !ret && i < all->len; i++) {
 		struct strbuf path = STRBUF_INIT;
 
-		if (all.v[i].deleted || memcmp(all.v[i].item.parent_uuid, s->info.item.uuid, BTRFS_UUID_SIZE))
+		if (all->v[i].deleted || memcmp(all->v[i].item.parent_uuid, s->info->item.uuid, BTRFS_UUID_SIZE))
 			continue;
-		ret = subvol_path(fs, all.v[i].id, &path, &ctx->err);
+		ret = subvols_path(subvols, all->v[i].id, &path, &ctx->err);
 		if (ret == -ENOENT)
 			ret = 0;
 		else if (!ret && (!sb_str(&path)[0] || vec_push(&s->snapshots, path.v)))
@@ -49,19 +47,18 @@ static int find_snapshots(struct cmd_ctx *ctx, struct fs *fs, struct shown *s)
 			continue;
 		sb_fini(&path);
 	}
-	subvol_list_fini(&all);
 	return ret;
 }
 
-static int find_qgroup(struct cmd_ctx *ctx, struct fs *fs, struct shown *s)
+static int find_qgroup(struct cmd_ctx *ctx, struct subvols *subvols, struct shown *s)
 {
 	struct qgroups all;
 	struct qgroup *g;
-	int ret = qgroups_read(fs, false, &all, &ctx->err);
+	int ret = subvols->fs ? qgroups_read(subvols->fs, false, &all, &ctx->err) : mounted_qgroups(subvols->host.fd, &all, &ctx->err);
 
 	if (ret)
-		return ret == -ENOENT ? 0 : ret;
-	g = qgroup_find(&all, s->info.id);
+		return ret == -ENOENT || ret == -EPERM ? 0 : ret;
+	g = qgroup_find(&all, s->info->id);
 	if (g) {
 		s->has_qgroup = true;
 		s->qgroup = (struct qgroup){ .id = g->id, .rfer = g->rfer, .excl = g->excl, .limits = g->limits, .max_rfer = g->max_rfer,
@@ -71,25 +68,25 @@ static int find_qgroup(struct cmd_ctx *ctx, struct fs *fs, struct shown *s)
 	return 0;
 }
 
-static int gather(struct cmd_ctx *ctx, struct fs *fs, u64 id, struct shown *s)
+static int gather(struct cmd_ctx *ctx, struct subvols *subvols, u64 id, struct shown *s)
 {
 	int ret;
 
 	memset(s, 0, sizeof(*s));
-	ret = subvol_info_get(fs, id, &s->info, &ctx->err);
-	if (ret)
-		return ret;
-	ret = subvol_path(fs, id, &s->path, &ctx->err);
+	s->info = subvols_find(subvols, id, &ret, &ctx->err);
+	if (!s->info)
+		return ret ? ret : -ENOENT;
+	ret = subvols_path(subvols, id, &s->path, &ctx->err);
 	if (!ret)
-		ret = find_snapshots(ctx, fs, s);
+		ret = find_snapshots(ctx, subvols, s);
 	if (!ret)
-		ret = find_qgroup(ctx, fs, s);
+		ret = find_qgroup(ctx, subvols, s);
 	if (ret)
 		shown_fini(s);
 	return ret;
 }
 
-static const char *shown_name(const struct shown *s) { return s->info.name ? s->info.name : "<FS_TREE>"; }
+static const char *shown_name(const struct shown *s) { return s->info->name ? s->info->name : "<FS_TREE>"; }
 static s64 seconds(const struct disk_timespec *t) { return (s64)le64_get(t->sec); }
 
 static void print_limit(struct cmd_ctx *ctx, const char *label, bool set, u64 value)
@@ -116,7 +113,7 @@ static void print_qgroup(struct cmd_ctx *ctx, const struct shown *s)
 
 static void print_text(struct cmd_ctx *ctx, struct shown *s)
 {
-	const struct disk_root_item *item = &s->info.item;
+	const struct disk_root_item *item = &s->info->item;
 	char uuid[UUID_TEXT_MAX], time[64];
 	struct out *o = ctx->out;
 
@@ -126,11 +123,11 @@ static void print_text(struct cmd_ctx *ctx, struct shown *s)
 	out_printf(o, "\tParent UUID: \t\t%s\n", report_uuid(item->parent_uuid, uuid));
 	out_printf(o, "\tReceived UUID: \t\t%s\n", report_uuid(item->received_uuid, uuid));
 	out_printf(o, "\tCreation time: \t\t%s\n", report_time(seconds(&item->otime), true, time));
-	out_printf(o, "\tSubvolume ID: \t\t%llu\n", s->info.id);
+	out_printf(o, "\tSubvolume ID: \t\t%llu\n", s->info->id);
 	out_printf(o, "\tGeneration: \t\t%llu\n", le64_get(item->generation));
 	out_printf(o, "\tGen at creation: \t%llu\n", le64_get(item->otransid));
-	out_printf(o, "\tParent ID: \t\t%llu\n", s->info.parent);
-	out_printf(o, "\tTop level ID: \t\t%llu\n", s->info.parent);
+	out_printf(o, "\tParent ID: \t\t%llu\n", s->info->parent);
+	out_printf(o, "\tTop level ID: \t\t%llu\n", s->info->parent);
 	out_printf(o, "\tFlags: \t\t\t%s\n", le64_get(item->flags) & BTRFS_ROOT_SUBVOL_RDONLY ? "readonly" : "-");
 	out_printf(o, "\tSend transid: \t\t%llu\n", le64_get(item->stransid));
 	out_printf(o, "\tSend time: \t\t%s\n", report_time(seconds(&item->stime), true, time));
@@ -170,7 +167,7 @@ static void json_qgroup(struct out *o, const struct qgroup *g)
 
 static void print_json(struct out *o, struct shown *s)
 {
-	const struct disk_root_item *item = &s->info.item;
+	const struct disk_root_item *item = &s->info->item;
 
 	out_json_begin(o);
 	out_obj(o, "subvolume-show");
@@ -180,11 +177,11 @@ static void print_json(struct out *o, struct shown *s)
 	out_json_uuid(o, "parent_uuid", item->parent_uuid);
 	out_json_uuid(o, "received_uuid", item->received_uuid);
 	out_json_time(o, "otime", seconds(&item->otime));
-	out_json_u64(o, "id", s->info.id);
+	out_json_u64(o, "id", s->info->id);
 	out_json_u64(o, "generation", le64_get(item->generation));
 	out_json_u64(o, "cgeneration", le64_get(item->otransid));
-	out_json_u64(o, "parent", s->info.parent);
-	out_json_u64(o, "top_level", s->info.parent);
+	out_json_u64(o, "parent", s->info->parent);
+	out_json_u64(o, "top_level", s->info->parent);
 	out_arr(o, "flags");
 	if (le64_get(item->flags) & BTRFS_ROOT_SUBVOL_RDONLY)
 		out_json_str(o, NULL, "readonly");
@@ -204,7 +201,7 @@ static void print_json(struct out *o, struct shown *s)
 
 static void warn_received(struct cmd_ctx *ctx, const struct shown *s)
 {
-	if (uuid_is_null(s->info.item.received_uuid) || le64_get(s->info.item.flags) & BTRFS_ROOT_SUBVOL_RDONLY)
+	if (uuid_is_null(s->info->item.received_uuid) || le64_get(s->info->item.flags) & BTRFS_ROOT_SUBVOL_RDONLY)
 		return;
 	cmd_warn(ctx, "the subvolume is read-write and has received_uuid set,\n"
 		 "\t don't use it for incremental send. Please see section\n"
@@ -213,19 +210,19 @@ static void warn_received(struct cmd_ctx *ctx, const struct shown *s)
 }
 
 /* The id that path and options name. */
-static int choose(struct cmd_ctx *ctx, struct fs *fs, const struct show_args *a, const struct loc *loc, u64 *id)
+static int choose(struct cmd_ctx *ctx, struct subvols *subvols, const struct show_args *a, u64 *id)
 {
 	u8 uuid[16];
 
 	if (a->uuid) {
-		if (parse_uuid(a->uuid, uuid) || subvol_by_uuid(fs, uuid, false, id, &ctx->err))
+		if (parse_uuid(a->uuid, uuid) || subvols_by_uuid(subvols, uuid, id, &ctx->err))
 			return cmd_error(ctx, "can't find uuid '%s' on '%s'", a->uuid, ctx->argv[0]);
 	} else if (a->has_rootid) {
 		*id = a->rootid;
-	} else if (loc->ino != BTRFS_FIRST_FREE_OBJECTID) {
+	} else if (!subvols->top) {
 		return cmd_error(ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
 	} else {
-		*id = loc->root->tree.id;
+		*id = subvols->id;
 	}
 	return 0;
 }
@@ -233,9 +230,8 @@ static int choose(struct cmd_ctx *ctx, struct fs *fs, const struct show_args *a,
 static int show_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct show_args *a = args;
+	struct subvols subvols;
 	struct shown s;
-	struct loc loc;
-	struct fs *fs;
 	u64 id;
 	int ret;
 
@@ -243,12 +239,12 @@ static int show_run(struct cmd_ctx *ctx, void *args)
 		cmd_error(ctx, "options --rootid and --uuid cannot be used at the same time");
 		return cmd_usage(ctx);
 	}
-	ret = report_open(ctx, ctx->argv[0], &fs, &loc);
+	ret = subvols_open(ctx, ctx->argv[0], &subvols);
 	if (ret)
 		return ret;
-	ret = choose(ctx, fs, a, &loc, &id);
+	ret = choose(ctx, &subvols, a, &id);
 	if (!ret) {
-		ret = gather(ctx, fs, id, &s);
+		ret = gather(ctx, &subvols, id, &s);
 		if (ret == -ENOENT)
 			ret = cmd_error(ctx, "Subvolume not found: %s", strerror(ENOENT));
 		else if (ret)
@@ -262,7 +258,7 @@ static int show_run(struct cmd_ctx *ctx, void *args)
 			shown_fini(&s);
 		}
 	}
-	target_close(ctx, fs);
+	subvols_close(ctx, &subvols);
 	return ret;
 }
 

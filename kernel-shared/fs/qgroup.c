@@ -7,20 +7,24 @@ int quota_state_read(struct fs *fs, struct quota_state *state, struct err *err)
 {
 	struct key key = KEY(0, BTRFS_QGROUP_STATUS_KEY, 0);
 	struct path path CLEANUP(path_fini) = PATH_INIT;
-	const struct disk_qgroup_status *s;
 	struct item item;
-	u64 flags;
 	int ret;
 
 	*state = (struct quota_state){ 0 };
 	if (!fs->quota_tree)
 		return -ENOENT;
 	ret = tree_lookup(&fs->quota_tree->tree, &key, &path, &item, err);
-	if (ret)
-		return ret;
-	if (item.size < offsetof(struct disk_qgroup_status, enable_gen))
-		return err_set(err, -EUCLEAN, "the quota status item is %u bytes long", item.size);
-	s = (const struct disk_qgroup_status *)item.data;
+	return ret ? ret : quota_state_parse(&item, state, err);
+}
+
+int quota_state_parse(const struct item *item, struct quota_state *state, struct err *err)
+{
+	const struct disk_qgroup_status *s;
+	u64 flags;
+
+	if (item->size < offsetof(struct disk_qgroup_status, enable_gen))
+		return err_set(err, -EUCLEAN, "the quota status item is %u bytes long", item->size);
+	s = (const struct disk_qgroup_status *)item->data;
 	flags = le64_get(s->flags);
 	state->enabled = flags & BTRFS_QGROUP_STATUS_FLAG_ON;
 	state->simple = flags & BTRFS_QGROUP_STATUS_FLAG_SIMPLE_MODE;
@@ -56,8 +60,17 @@ struct qgroup *qgroup_find(const struct qgroups *q, u64 id)
 	return lo < q->len && q->v[lo].id == id ? &q->v[lo] : NULL;
 }
 
-/* Items come by type: every group's usage first, then limits, then relations, so that groups exist in order when they are filled. */
-static int take_item(struct qgroups *q, const struct item *item)
+/* Each relation is recorded from both sides; the lower id is the member. */
+static int take_relation(struct qgroups *q, const struct key *key)
+{
+	struct qgroup *g = qgroup_find(q, key->objectid);
+
+	if (!g || !qgroup_find(q, key->offset))
+		return 0;
+	return key->objectid < key->offset ? vec_push(&g->parents, key->offset) : vec_push(&g->children, key->offset);
+}
+
+int qgroups_take_item(struct qgroups *q, const struct item *item)
 {
 	struct qgroup *g;
 
@@ -76,40 +89,18 @@ static int take_item(struct qgroups *q, const struct item *item)
 			g->max_excl = le64_get(limit->max_excl);
 		}
 	}
-	return 0;
+	return item->key.type == BTRFS_QGROUP_RELATION_KEY ? take_relation(q, &item->key) : 0;
 }
 
 static int read_groups(struct fs *fs, struct qgroups *q, struct err *err)
 {
-	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&fs->quota_tree->tree, KEY(0, BTRFS_QGROUP_INFO_KEY, 0),
-		KEY(0, BTRFS_QGROUP_LIMIT_KEY, -1ULL));
+	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&fs->quota_tree->tree, KEY(0, BTRFS_QGROUP_INFO_KEY, 0), KEY_MAX);
 	struct item item;
 	int ret;
 
 	while ((ret = tree_next(&it, &item, err)) == 0)
-		if (take_item(q, &item))
+		if (qgroups_take_item(q, &item))
 			return err_nomem(err);
-	return ret == -ENOENT ? 0 : ret;
-}
-
-/* Each relation is recorded from both sides; the lower id is the member. */
-static int read_relations(struct fs *fs, struct qgroups *q, struct err *err)
-{
-	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&fs->quota_tree->tree, KEY(0, BTRFS_QGROUP_RELATION_KEY, 0), KEY_MAX);
-	struct item item;
-	int ret;
-
-	while ((ret = tree_next(&it, &item, err)) == 0) {
-		struct qgroup *g;
-
-		if (item.key.type != BTRFS_QGROUP_RELATION_KEY)
-			continue;
-		g = qgroup_find(q, item.key.objectid);
-		if (!g || !qgroup_find(q, item.key.offset))
-			continue;
-		if (item.key.objectid < item.key.offset ? vec_push(&g->parents, item.key.offset) : vec_push(&g->children, item.key.offset))
-			return err_nomem(err);
-	}
 	return ret == -ENOENT ? 0 : ret;
 }
 
@@ -161,8 +152,6 @@ int qgroups_read(struct fs *fs, bool with_paths, struct qgroups *out, struct err
 	if (ret)
 		return ret;
 	ret = read_groups(fs, out, err);
-	if (!ret)
-		ret = read_relations(fs, out, err);
 	for (size_t i = 0; !ret && with_paths && i < out->len; i++)
 		ret = find_subject(fs, state.simple, &out->v[i], err);
 	if (ret)

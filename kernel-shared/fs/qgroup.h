@@ -31,6 +31,10 @@ int quota_state_read(struct fs *fs, struct quota_state *state, struct err *err);
 /* All groups by id. with_paths: resolves subject and path, which costs a look at each subvolume. -ENOENT when quotas are off. */
 int qgroups_read(struct fs *fs, bool with_paths, struct qgroups *out, struct err *err);
 void qgroups_fini(struct qgroups *q);
+/* For other sources: what the status item says; one item of the quota tree. Items come by type (every group's usage first, then limits,
+ * then relations), so that groups exist in order when they are filled. -ENOMEM. */
+int quota_state_parse(const struct item *item, struct quota_state *state, struct err *err);
+int qgroups_take_item(struct qgroups *q, const struct item *item);
 /* By id, NULL if absent. */
 struct qgroup *qgroup_find(const struct qgroups *q, u64 id);
 

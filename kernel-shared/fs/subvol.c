@@ -37,7 +37,7 @@ static int take_backref(struct subvol_info *s, const struct item *item, struct e
 }
 
 /* One item of the root tree; the ROOT_ITEMs of a subvolume come before its ROOT_BACKREF, the newest last. */
-static int list_item(struct subvol_list *out, const struct item *item, struct err *err)
+int subvol_list_item(struct subvol_list *out, const struct item *item, struct err *err)
 {
 	struct subvol_info *last = out->len ? &out->v[out->len - 1] : NULL;
 	struct subvol_info fresh = { 0 };
@@ -67,7 +67,7 @@ static int list_all(struct fs *fs, struct subvol_list *out, struct err *err)
 	int ret;
 
 	while (!(ret = tree_next(&it, &item, err))) {
-		ret = list_item(out, &item, err);
+		ret = subvol_list_item(out, &item, err);
 		if (ret)
 			return ret;
 	}

@@ -17,6 +17,8 @@ struct subvol_info {
 VEC_TYPE(subvol_list, struct subvol_info);
 /* All that have a ROOT_ITEM, by id, the top level (5) first; deleted ones that are not yet dropped included. */
 int subvol_list(struct fs *fs, struct subvol_list *out, struct err *err);
+/* Adds what one item of the root tree says; items come in key order. */
+int subvol_list_item(struct subvol_list *out, const struct item *item, struct err *err);
 void subvol_list_fini(struct subvol_list *l);
 int subvol_info_get(struct fs *fs, u64 id, struct subvol_info *out, struct err *err); /* -ENOENT */
 void subvol_info_fini(struct subvol_info *i);

@@ -76,18 +76,19 @@ static int space_cmp(const void *a, const void *b)
 	return (int)space_rank(((const struct space_usage *)a)->flags) - (int)space_rank(((const struct space_usage *)b)->flags);
 }
 
-static int add_stripe(struct fs_usage *u, const struct chunk *chunk, u64 flags, u64 devid)
+int fs_usage_add_stripe(struct fs_usage *u, u64 flags, u64 devid, u64 size, u16 num_stripes)
 {
 	struct chunk_usage *c;
 
+	flags &= TYPE_AND_PROFILE;
 	for (size_t i = u->chunks.len; i-- > 0;) {
 		c = &u->chunks.v[i];
-		if (c->devid == devid && c->flags == flags && c->num_stripes == chunk->num_stripes) {
-			c->size += chunk->stripe_length;
+		if (c->devid == devid && c->flags == flags && c->num_stripes == num_stripes) {
+			c->size += size;
 			return 0;
 		}
 	}
-	return vec_push(&u->chunks, ((struct chunk_usage){ flags, devid, chunk->stripe_length, chunk->num_stripes }));
+	return vec_push(&u->chunks, ((struct chunk_usage){ flags, devid, size, num_stripes }));
 }
 
 static int add_chunk(struct fs *fs, struct fs_usage *u, const struct chunk *chunk, struct err *err)
@@ -106,7 +107,7 @@ static int add_chunk(struct fs *fs, struct fs_usage *u, const struct chunk *chun
 	for (unsigned i = 0; i < chunk->num_stripes; i++) {
 		struct device *dev = chunk->stripes[i].dev;
 
-		if (add_stripe(u, chunk, flags, dev->devid))
+		if (fs_usage_add_stripe(u, flags, dev->devid, chunk->stripe_length, chunk->num_stripes))
 			return err_nomem(err);
 		for (size_t d = 0; d < u->devices.len; d++)
 			if (u->devices.v[d].devid == dev->devid)
@@ -141,6 +142,12 @@ static int device_cmp(const void *pa, const void *pb)
 	return a->devid < b->devid ? -1 : a->devid > b->devid;
 }
 
+void fs_usage_sort(struct fs_usage *u)
+{
+	vec_sort(&u->devices, device_cmp);
+	vec_sort(&u->chunks, chunk_cmp);
+}
+
 static int add_devices(struct fs *fs, struct fs_usage *u, struct err *err)
 {
 	for (size_t i = 0; i < fs->vol->devices.len; i++) {
@@ -157,7 +164,6 @@ static int add_devices(struct fs *fs, struct fs_usage *u, struct err *err)
 			return err_nomem(err);
 		}
 	}
-	vec_sort(&u->devices, device_cmp);
 	return 0;
 }
 
@@ -294,7 +300,7 @@ int fs_usage_read(struct fs *fs, struct fs_usage *out, struct err *err)
 		ret = add_chunk(fs, out, fs->vol->chunks.v[i], err);
 	if (!ret) {
 		vec_sort(&out->spaces, space_cmp);
-		vec_sort(&out->chunks, chunk_cmp);
+		fs_usage_sort(out);
 		out->reserve_size = reserve_size(fs);
 		ret = statfs_avail(out, err);
 	}

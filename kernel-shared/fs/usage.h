@@ -24,6 +24,7 @@ struct fs_usage {
 	u64 bytes_used;        /* of the superblock */
 	u32 sectorsize;
 	bool mixed;            /* data and metadata share block groups */
+	bool anonymous;        /* chunks could not be read: their bytes are computed and belong to devid 0 */
 	VEC(struct space_usage) spaces;    /* in the kernel's order, without the reserve */
 	u64 reserve_size, reserve_used;    /* the global reserve */
 	u64 statfs_avail;      /* bytes, what df calls available */
@@ -33,6 +34,9 @@ struct fs_usage {
 /* Block groups without an item count as empty and are said by env_msg. 0, -EUCLEAN, -EIO, -ENOMEM. */
 int fs_usage_read(struct fs *fs, struct fs_usage *out, struct err *err);
 void fs_usage_fini(struct fs_usage *u);
+/* For other sources: the part of a chunk on one device (-ENOMEM); the order of devices and chunks. */
+int fs_usage_add_stripe(struct fs_usage *u, u64 flags, u64 devid, u64 size, u16 num_stripes);
+void fs_usage_sort(struct fs_usage *u);
 
 /* Bytes used of the block group behind a chunk. -ENOENT where it has no item: said by env_msg, *used is 0. */
 int fs_block_group_used(struct fs *fs, const struct chunk *chunk, u64 *used, struct err *err);
