@@ -214,7 +214,7 @@ int compress_data(unsigned type, int level, const void *in, size_t len, void *ou
 
 /* ---- Sampling ---- */
 
-enum { SAMPLE_RUN = 16, SAMPLES_MAX = 256 /* runs */, SAMPLE_LEAST = 4096 /* bytes: up to there, trying is as cheap */, ANCHOR = 16 };
+enum { SAMPLE_RUN = 16, SAMPLES_MAX = 256 /* runs */, SAMPLE_LEAST = 4096 /* bytes: below, trying is as cheap */, ANCHOR = 16 };
 
 /* Does what stands at `at` stand somewhere behind, too? */
 static bool recurs(const u8 *in, size_t len, size_t at)
@@ -230,7 +230,7 @@ bool looks_incompressible(const u8 *in, size_t len)
 	size_t step, n = 0;
 	u64 pairs = 0;
 
-	if (len <= SAMPLE_LEAST)
+	if (len < SAMPLE_LEAST)
 		return false;
 	step = max_t(size_t, len / SAMPLES_MAX, SAMPLE_RUN);
 	for (size_t at = 0; at + SAMPLE_RUN <= len; at += step, n += SAMPLE_RUN)

@@ -96,6 +96,29 @@ TEST(sampling_tells_noise_from_the_rest)
 	free(in);
 }
 
+TEST(what_comes_out_does_not_depend_on_what_went_before)
+{
+	u8 *in = malloc(LEN), *bad = malloc(LEN), *first = malloc(LEN), *again = malloc(LEN);
+	struct err err = ERR_INIT;
+	size_t one, two, none;
+
+	text(in, LEN);
+	noise(bad, LEN, 3);
+	for (unsigned type = BTRFS_COMPRESS_ZLIB; type < BTRFS_COMPRESS_TYPES; type++) {
+		for (size_t len = 1000; len < LEN && built(type); len *= 2) {
+			CHECK_EQ(compress_data(type, 0, in, 4096, first, 4095, 4096, &one, &err), 0);
+			CHECK_EQ(compress_data(type, 9, bad, len, again, len / 2, 4096, &none, &err), -E2BIG);
+			CHECK_EQ(compress_data(type, 0, in, 4096, again, 4095, 4096, &two, &err), 0);
+			CHECK_EQ(one, two);
+			CHECK(!memcmp(first, again, one));
+		}
+	}
+	free(in);
+	free(bad);
+	free(first);
+	free(again);
+}
+
 TEST(levels_are_brought_into_range)
 {
 	CHECK_EQ(compress_level(BTRFS_COMPRESS_ZLIB, 0), 3);
