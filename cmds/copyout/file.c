@@ -372,6 +372,7 @@ static void copy_big(struct worker *k, struct cdir *d, const char *name, int fd)
 		close(fd);
 		return;
 	}
+	batch_hand_over(k, d);
 	lost_extents(&s, &f->w);
 	f->damaged = s.damaged;
 	copy_big_help(k, f);

@@ -67,7 +67,8 @@ struct clink { VEC(struct shared_name *) names; u32 left; bool complete, failed;
 /* A directory whose names are partly lost. */
 struct broken { struct cdir *dir; struct hmap known; u64 found; };
 
-struct task { struct cdir *dir; struct cfile *file; u64 index; };
+/* A file to help with, or a directory's names from index on; end: only those below it, 0: all. */
+struct task { struct cdir *dir; struct cfile *file; u64 index, end; };
 VEC_TYPE(tasks, struct task);
 
 struct entry { u64 ino, index; u32 name_off; u16 name_len; u8 type; bool is_subvol; };
@@ -82,7 +83,8 @@ struct worker {
 	u8 *buf;               /* COPY_CHUNK */
 	struct whole w;
 	struct entry batch[BATCH];
-	unsigned nbatch;
+	unsigned nbatch, at, to; /* at work on entry at of those below to */
+	bool by_index;         /* the batch can be found again by index */
 	struct strbuf names;   /* of the batch */
 	struct strbuf inside;  /* path inside the filesystem of the directory at work, without trailing slash */
 	struct strbuf path;    /* scratch */
@@ -148,6 +150,8 @@ bool batch_add(struct worker *k, const struct item *item, const struct hmap *kno
 void set_gap(struct cdir *d, const struct err *err);
 /* A directory that was just made (or was there) in its parent's descriptor: opens it, checked to be a directory and no symlink. */
 bool cdir_open_new(struct worker *k, struct cdir *d, int dirfd);
+/* What is left of the batch at hand goes to whoever is free: the present entry takes long. */
+void batch_hand_over(struct worker *k, struct cdir *d);
 void copy_batch(struct worker *k, struct cdir *d, int dirfd, unsigned from, unsigned to);
 /* One task or subdirectory of d is done. When it was the last, d gets its attributes and is given up, and then perhaps what is above it. */
 void dir_done(struct worker *k, struct cdir *d);

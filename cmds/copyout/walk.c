@@ -210,11 +210,12 @@ void set_gap(struct cdir *d, const struct err *err)
 		d->why = mem_strdup(err_text(err));
 }
 
-/* Reads names from index on. 0: there may be more from *next on, -ENOENT: these were the last. */
-static int read_batch(struct worker *k, struct cdir *d, u64 index, u64 *next, struct err *err)
+/* Reads names of the slice. 0: there may be more from *next on, -ENOENT: these were the last. */
+static int read_batch(struct worker *k, const struct task *t, u64 *next, struct err *err)
 {
-	struct salvage s CLEANUP(salvage_fini) = salvage_range(&d->sub->root->tree, KEY(d->ino, BTRFS_DIR_INDEX_KEY, index),
-							       KEY(d->ino, BTRFS_DIR_INDEX_KEY, ~0ULL));
+	struct cdir *d = t->dir;
+	struct salvage s CLEANUP(salvage_fini) = salvage_range(&d->sub->root->tree, KEY(d->ino, BTRFS_DIR_INDEX_KEY, t->index),
+							       KEY(d->ino, BTRFS_DIR_INDEX_KEY, t->end - 1));
 	struct item item;
 	int ret;
 
@@ -237,10 +238,20 @@ static int read_batch(struct worker *k, struct cdir *d, u64 index, u64 *next, st
 	return ret;
 }
 
+void batch_hand_over(struct worker *k, struct cdir *d)
+{
+	if (k->c->nworkers == 1 || !k->by_index || k->at + 1 >= k->to)
+		return;
+	d->open++;
+	queue_push(k->c, &(struct task){ .dir = d, .index = k->batch[k->at + 1].index, .end = k->batch[k->to - 1].index + 1 });
+	k->to = k->at + 1;
+}
+
 void copy_batch(struct worker *k, struct cdir *d, int dirfd, unsigned from, unsigned to)
 {
-	for (unsigned i = from; i < to && !k->c->stop; i++)
-		copy_entry(k, d, dirfd, (const u8 *)k->names.v + k->batch[i].name_off, &k->batch[i]);
+	k->to = to;
+	for (k->at = from; k->at < k->to && !k->c->stop; k->at++)
+		copy_entry(k, d, dirfd, (const u8 *)k->names.v + k->batch[k->at].name_off, &k->batch[k->at]);
 }
 
 void dir_done(struct worker *k, struct cdir *d)
@@ -264,8 +275,9 @@ void dir_done(struct worker *k, struct cdir *d)
 	}
 }
 
-static void run_dir(struct worker *k, struct cdir *d, u64 index)
+static void run_dir(struct worker *k, const struct task *t)
 {
+	struct cdir *d = t->dir;
 	struct copyout *c = k->c;
 	int dirfd = c->o.dry_run ? -1 : cdir_pin(c, d), ret = 0;
 	struct err err = ERR_INIT;
@@ -279,7 +291,8 @@ static void run_dir(struct worker *k, struct cdir *d, u64 index)
 	}
 	if (c->o.want)
 		cdir_inside(d, NULL, &k->inside);
-	ret = read_batch(k, d, index, &next, &err);
+	ret = read_batch(k, t, &next, &err);
+	k->by_index = true;
 	if (ret && ret != -ENOENT)
 		copyout_stop(c, ret, "%s", err_text(&err));
 	/* Only the last of a batch can be a directory. Alone, the order of the names is kept; else others should get at the rest early. */
@@ -288,12 +301,13 @@ static void run_dir(struct worker *k, struct cdir *d, u64 index)
 		copy_batch(k, d, dirfd, 0, files);
 	if (!ret) {
 		d->open++;
-		queue_push(c, &(struct task){ .dir = d, .index = next });
+		queue_push(c, &(struct task){ .dir = d, .index = next, .end = t->end });
 	}
 	copy_batch(k, d, dirfd, files, k->nbatch);
 	if (c->nworkers > 1)
 		copy_batch(k, d, dirfd, 0, files);
-	if (ret == -ENOENT && d->gap && !c->stop)
+	k->by_index = false;
+	if (ret == -ENOENT && !t->end && d->gap && !c->stop)
 		find_lost_names(k, d, dirfd);
 	if (dirfd >= 0)
 		cdir_unpin(c, d);
@@ -305,5 +319,5 @@ void run_task(struct worker *k, const struct task *t)
 	if (t->file)
 		copy_big_help(k, t->file);
 	else
-		run_dir(k, t->dir, t->index);
+		run_dir(k, t);
 }
