@@ -104,7 +104,7 @@ static const struct opt mkfs_opts[] = {
 	OPT_STRING(0, "device-uuid", device_uuid, "UUID", "specify the filesystem device UUID (a.k.a sub-uuid) (for single device filesystem only)"),
 	OPT_HEAD("Creation:"),
 	OPT_SIZE('b', "byte-count", bytes, "SIZE", "set size of each device to SIZE (filesystem size is sum of all device sizes)"),
-	OPT_STRING('r', "rootdir", rootdir, "DIR", "copy files from DIR to the image root directory", .complete = "dir"),
+	OPT_STRING('r', "rootdir", rootdir, "DIR", "copy files from DIR, or from a tar archive (-: standard input), to the image root directory", .complete = "dir"),
 	OPT_STRING(0, "compress", compress, "ALGO[:LEVEL]", "compress files by algorithm and level, 'no' (default), zlib, lzo, zstd, requires --rootdir",
 		   .complete = "no|zlib|lzo|zstd"),
 	OPT_LIST('u', "subvol", subvols, "TYPE:SUBDIR", "create SUBDIR as subvolume rather than a regular directory, can be specified multiple times"),
@@ -116,6 +116,7 @@ static const struct opt mkfs_opts[] = {
 	OPT_STRING(0, "owner", owner, "UID:GID", "(with --rootdir) everything belongs to UID:GID", .ours = true),
 	OPT_LIST(0, "uid-map", uid_maps, "FROM:TO:COUNT", "(with --rootdir) owners FROM and up become TO and up", .ours = true),
 	OPT_LIST(0, "gid-map", gid_maps, "FROM:TO:COUNT", "(with --rootdir) groups FROM and up become TO and up", .ours = true),
+	OPT_STRING(0, "manifest", manifest, "FILE", "(with --rootdir) owners, modes, xattrs, subvolumes, device nodes by path", .ours = true, .complete = "file"),
 	OPT_STRING(0, "verity", verity, "LIST", "(with --rootdir) seal the files named in LIST, one a line, by fs-verity", .ours = true, .complete = "file"),
 	OPT_FLAG(0, "strict", strict, "(with --rootdir) files that change or vanish while they are read are an error", .ours = true),
 	OPT_END

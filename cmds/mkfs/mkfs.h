@@ -21,6 +21,7 @@ struct mkfs {
 	struct populate_args pop;
 	bool ssd, created;       /* of the first device; the target did not exist before */
 	char *rootdir;           /* canonical, heap */
+	bool archive;            /* it is one, not a directory */
 	VEC(struct populate_subvol) subvols;
 	VEC(struct populate_flags) flags;
 	VEC(struct id_map) uid_maps, gid_maps;

@@ -12,6 +12,15 @@
 
 /* ---- paths below the top ---- */
 
+static char *keep(struct mkfs *k, char *text)
+{
+	if (text && vec_push(&k->texts, text)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
 /* PATH, relative to the top, without symlinks, dots and slashes at the ends. NULL: *missing says whether it is not there, or leads out. */
 static char *path_below(struct mkfs *k, const char *path, struct stat *st)
 {
@@ -20,6 +29,15 @@ static char *path_below(struct mkfs *k, const char *path, struct stat *st)
 
 	if (!joined)
 		return NULL;
+	if (k->archive) {
+		/* what is in it is not known yet */
+		st->st_mode = S_IFDIR;
+		path += strspn(path, "./");
+		copy = mem_strdup(path);
+		for (len = copy ? strlen(copy) : 0; len && copy[len - 1] == '/'; len--)
+			copy[len - 1] = 0;
+		return keep(k, copy);
+	}
 	memcpy(joined, k->rootdir, len);
 	joined[len] = '/';
 	strcpy(joined + len + 1, path);
@@ -32,12 +50,7 @@ static char *path_below(struct mkfs *k, const char *path, struct stat *st)
 		errno = EXDEV;
 		return NULL;
 	}
-	copy = mem_strdup(real[len] ? real + len + 1 : "");
-	if (copy && vec_push(&k->texts, copy)) {
-		free(copy);
-		return NULL;
-	}
-	return copy;
+	return keep(k, mem_strdup(real[len] ? real + len + 1 : ""));
 }
 
 static int add_subvol(struct mkfs *k, const char *text)
@@ -211,6 +224,7 @@ static int without_rootdir(struct mkfs *k)
 		{ a->subvols.len, "option --subvol must be used with --rootdir" }, { a->inode_flags.len, "option --inode-flags must be used with --rootdir" },
 		{ a->compress, "--compression must be used with --rootdir" }, { a->owner, "the option --owner must be used with --rootdir" },
 		{ a->uid_maps.len || a->gid_maps.len, "the options --uid-map and --gid-map must be used with --rootdir" },
+		{ a->manifest, "the option --manifest must be used with --rootdir" },
 		{ a->verity, "the option --verity must be used with --rootdir" }, { a->strict, "the option --strict must be used with --rootdir" },
 	};
 
@@ -223,6 +237,7 @@ static int without_rootdir(struct mkfs *k)
 int mkfs_parse_rootdir(struct mkfs *k)
 {
 	const struct mkfs_args *a = k->args;
+	struct stat st;
 	int ret = 0;
 
 	if (!a->rootdir)
@@ -231,9 +246,10 @@ int mkfs_parse_rootdir(struct mkfs *k)
 		return cmd_error(k->ctx, "the option -r is limited to a single device");
 	if (a->reflink && a->compress && strcmp(a->compress, "no"))
 		return cmd_error(k->ctx, "--reflink and --compress are mutually exclusive");
-	k->rootdir = realpath(a->rootdir, NULL);
+	k->rootdir = strcmp(a->rootdir, "-") ? realpath(a->rootdir, NULL) : mem_strdup("-");
 	if (!k->rootdir)
 		return cmd_error(k->ctx, "could not get canonical path to %s: %s", a->rootdir, strerror(errno));
+	k->archive = !strcmp(k->rootdir, "-") || (!stat(k->rootdir, &st) && !S_ISDIR(st.st_mode));
 	if (a->compress)
 		ret = parse_compress(k);
 	for (size_t i = 0; i < a->subvols.len && !ret; i++)
@@ -247,6 +263,7 @@ int mkfs_parse_rootdir(struct mkfs *k)
 	if (!ret && a->verity)
 		ret = read_list(k, a->verity, &k->verity);
 	k->pop.dir = k->rootdir;
+	k->pop.manifest = a->manifest;
 	k->pop.subvols = k->subvols.v;
 	k->pop.nsubvols = k->subvols.len;
 	k->pop.flags = k->flags.v;

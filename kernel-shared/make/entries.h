@@ -3,17 +3,29 @@
 #ifndef MAKE_ENTRIES_H
 #define MAKE_ENTRIES_H
 
+#include <sys/stat.h>
 #include "common/mem.h"
 #include "common/vec.h"
 #include "kernel-shared/make/internal.h"
 #include "kernel-shared/make/populate.h"
 
-enum { ENTRY_SPARSE = 1, ENTRY_SUBVOL = 2, ENTRY_VERITY = 4, ENTRY_LINK = 8 /* another entry has the inode */ };
+enum {
+	ENTRY_SPARSE = 1, ENTRY_SUBVOL = 2, ENTRY_VERITY = 4,
+	ENTRY_LINK = 8,              /* another entry has the inode */
+	ENTRY_READONLY = 16, ENTRY_DEFAULT = 32, /* of subvolumes */
+	ENTRY_MANIFEST = 64,         /* the manifest says something about it */
+	ENTRY_XATTRS = 128,          /* namely extended attributes */
+};
+
+/* What is not read from the directory: it comes from an archive, or from the manifest alone. */
+struct stored_xattr { const char *name; const void *value; u32 len; };
+struct entry_stored { u64 offset /* in the spool */; const char *target; struct stored_xattr *xattrs; u32 nxattrs; };
 
 /* One name. Children lie in one array, ascending by name, so the next sibling is the next element. */
 struct entry {
 	struct entry *parent, *children;
 	const char *name;            /* NUL-terminated */
+	struct entry_stored *stored; /* NULL: it lies in the directory */
 	u64 size, ino;               /* ino: before numbering, the place in preorder */
 	s64 atime, mtime, ctime;
 	u32 atime_nsec, mtime_nsec, ctime_nsec;
@@ -26,6 +38,8 @@ struct entry {
 /* An inode with several names, in preorder; the first has the inode. */
 struct link { u64 dev, ino; struct entry *entry; };
 struct link_group { u32 first, n; };
+
+struct entry_added { struct entry *e; struct stored_xattr x; };
 
 struct source_tree { struct entry *top; u64 id, parent, first_seq; u64 flags; };
 
@@ -54,7 +68,9 @@ struct populate {
 	u64 sectorsize, inline_max;
 	u64 entries, data_bytes, meta_bytes;
 	u64 default_subvol;          /* 0: the top level */
+	VEC(struct entry_added *) added; /* by the manifest */
 	bool fixed_times;
+	int spool;                   /* contents of an archive's files; -1: none */
 };
 
 /* --- list.c --- */
@@ -64,6 +80,18 @@ int entry_dirfd(struct populate *pop, struct source_worker *w, struct entry *dir
 /* Its path for messages and for calls that take no descriptor. */
 char *entry_path(const struct populate *pop, const struct entry *e);
 struct entry *entry_find(struct populate *pop, const char *path);
+
+void entry_stat(const struct populate *pop, struct entry *e, const struct stat *st);
+
+/* --- archive.c, manifest.c --- */
+int archive_list(struct populate *pop, struct err *err);
+int manifest_apply(struct populate *pop, struct err *err);
+
+/* --- verity.c --- */
+enum { VERITY_DESC_SIZE = 256 };
+/* Of size bytes of fd from base on. *tree: heap. */
+int verity_build(int fd, u64 base, u64 size, u8 descriptor[VERITY_DESC_SIZE], u8 **tree, u64 *tree_len, struct err *err);
+struct made_verity { u8 descriptor[VERITY_DESC_SIZE]; u8 *tree; u64 len; };
 
 /* --- number.c --- */
 /* The entry behind e in the tree whose top is given; subvolumes are not entered. NULL at the end. */
@@ -86,6 +114,7 @@ struct read_task {
 	u32 inline_at, inline_len;   /* in job->meta; the stored form */
 	u8 inline_compression;
 	bool has_inline, tried;
+	struct made_verity *verity;  /* heap */
 	const char *note;            /* what is odd about it, for a warning */
 };
 struct read_xattr { u64 hash; u32 name, value; u16 name_len, value_len; }; /* places in job->meta */

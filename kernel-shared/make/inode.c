@@ -267,6 +267,35 @@ static int emit_xattrs(struct emit *x)
 	return ret;
 }
 
+/* ---- VERITY_DESC_ITEM, VERITY_MERKLE_ITEM ---- */
+
+static int emit_pieces(struct emit *x, u8 type, u64 first, const u8 *v, u64 len)
+{
+	int ret = 0;
+
+	for (u64 off = 0; off < len && !ret; off += BTRFS_VERITY_ITEM_MAX) {
+		struct key key = KEY(x->e->ino, type, first + off);
+
+		ret = load_add(x->load, &key, v + off, min_t(u64, len - off, BTRFS_VERITY_ITEM_MAX), x->err);
+	}
+	return ret;
+}
+
+static int emit_verity(struct emit *x)
+{
+	struct disk_verity_descriptor d = { .size = le64_of(VERITY_DESC_SIZE) };
+	struct key key = KEY(x->e->ino, BTRFS_VERITY_DESC_ITEM_KEY, 0);
+	const struct made_verity *v = x->t->verity;
+	int ret;
+
+	if (!v)
+		return 0;
+	ret = load_add(x->load, &key, &d, sizeof(d), x->err);
+	if (!ret)
+		ret = emit_pieces(x, BTRFS_VERITY_DESC_ITEM_KEY, 1, v->descriptor, sizeof(v->descriptor));
+	return ret ? ret : emit_pieces(x, BTRFS_VERITY_MERKLE_ITEM_KEY, 0, v->tree, v->len);
+}
+
 /* ---- DIR_ITEM, DIR_INDEX ---- */
 
 static u64 subvol_id(const struct populate *pop, const struct entry *e)
@@ -407,6 +436,8 @@ int inode_emit(struct populate *pop, struct maker *m, struct make_load *load, co
 		ret = emit_names(&x);
 	if (!ret)
 		ret = emit_xattrs(&x);
+	if (!ret)
+		ret = emit_verity(&x);
 	if (!ret && is_dir(x.e))
 		return emit_dir(&x);
 	if (!ret && t->has_inline)

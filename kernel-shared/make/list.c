@@ -69,7 +69,7 @@ static u32 map_id(u32 id, const struct id_map *maps, unsigned n)
 	return id;
 }
 
-static void entry_stat(const struct populate *pop, struct entry *e, const struct stat *st)
+void entry_stat(const struct populate *pop, struct entry *e, const struct stat *st)
 {
 	const struct populate_args *a = &pop->args;
 
@@ -220,10 +220,12 @@ int list_all(struct populate *pop, struct err *err)
 	struct stat st;
 	int ret;
 
+	if (!strcmp(pop->args.dir, "-"))
+		return archive_list(pop, err);
 	if (stat(pop->args.dir, &st))
 		return err_errno(err, -errno, "cannot look at %s", pop->args.dir);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(err, -ENOTDIR, "%s is not a directory", pop->args.dir);
+		return archive_list(pop, err);
 	pop->top.name = "";
 	entry_stat(pop, &pop->top, &st);
 	ret = vec_push(&dirs, &pop->top) ? err_nomem(err) : list_levels(pop, &dirs, &next, err);

@@ -27,7 +27,10 @@ static int number_places(struct populate *pop)
 		pop->trees.v[i].first_seq = seq;
 		for (struct entry *e = top; e; e = entry_next(top, e)) {
 			if (e != top && e->flags & ENTRY_SUBVOL) {
-				if (vec_push(&pop->trees, ((struct source_tree){ .top = e, .id = next_id++, .parent = id })))
+				if (e->flags & ENTRY_DEFAULT)
+					pop->default_subvol = next_id;
+				if (vec_push(&pop->trees, ((struct source_tree){ .top = e, .id = next_id++, .parent = id,
+						.flags = e->flags & ENTRY_READONLY ? BTRFS_ROOT_SUBVOL_RDONLY : 0 })))
 					return -ENOMEM;
 				continue;
 			}
@@ -130,9 +133,9 @@ static int mark_chosen(struct populate *pop, struct err *err)
 	for (unsigned i = 0; i < a->nsubvols; i++) {
 		struct entry *e = entry_find(pop, a->subvols[i].path);
 
-		if (!e)
+		if (!e || (e->mode & 0170000) != 0040000)
 			return err_set(err, -ENOENT, "subvolume path does not exist: %s", a->subvols[i].path);
-		e->flags |= ENTRY_SUBVOL;
+		e->flags |= ENTRY_SUBVOL | (a->subvols[i].readonly ? ENTRY_READONLY : 0) | (a->subvols[i].is_default ? ENTRY_DEFAULT : 0);
 	}
 	for (unsigned i = 0; i < a->nflags; i++) {
 		struct entry *e = entry_find(pop, a->flags[i].path);
@@ -151,23 +154,32 @@ static int mark_chosen(struct populate *pop, struct err *err)
 	return 0;
 }
 
-/* Which trees are read-only, and which is the default. */
-static void mark_trees(struct populate *pop)
+/* What is said of one name is true of the inode. */
+static void merge_names(struct populate *pop)
 {
-	const struct populate_args *a = &pop->args;
+	for (size_t i = 0; i < pop->groups.len; i++) {
+		const struct link *l = &pop->links.v[pop->groups.v[i].first];
+		struct entry *e = l->entry;
 
-	for (unsigned i = 0; i < a->nsubvols; i++) {
-		const struct entry *e = entry_find(pop, a->subvols[i].path);
+		for (u32 k = 1; k < pop->groups.v[i].n; k++) {
+			const struct entry *o = l[k].entry;
 
-		for (size_t k = 0; k < pop->trees.len; k++) {
-			struct source_tree *t = &pop->trees.v[k];
-
-			if (t->top != e)
+			e->flags |= o->flags & (ENTRY_VERITY | ENTRY_XATTRS);
+			e->iflags |= o->iflags;
+			if (!(o->flags & ENTRY_MANIFEST))
 				continue;
-			t->flags = a->subvols[i].readonly ? BTRFS_ROOT_SUBVOL_RDONLY : 0;
-			if (a->subvols[i].is_default)
-				pop->default_subvol = t->id;
+			e->mode = o->mode;
+			e->uid = o->uid;
+			e->gid = o->gid;
+			e->mtime = o->mtime;
+			e->mtime_nsec = o->mtime_nsec;
 		}
+	}
+	for (size_t i = 0; i < pop->added.len; i++) {
+		struct entry **e = &pop->added.v[i]->e;
+
+		if ((*e)->flags & ENTRY_LINK)
+			*e = pop->links.v[pop->groups.v[(*e)->group - 1].first].entry;
 	}
 }
 
@@ -179,17 +191,10 @@ int number_all(struct populate *pop, struct err *err)
 		return ret;
 	if (number_places(pop))
 		return err_nomem(err);
-	mark_trees(pop);
 	ret = group_links(pop, err);
 	if (ret)
 		return ret;
 	number_inodes(pop);
-	/* all names of a sealed file are that file */
-	for (size_t i = 0; i < pop->groups.len; i++) {
-		struct link *l = &pop->links.v[pop->groups.v[i].first];
-
-		for (u32 k = 1; k < pop->groups.v[i].n; k++)
-			l->entry->flags |= l[k].entry->flags & ENTRY_VERITY;
-	}
+	merge_names(pop);
 	return 0;
 }

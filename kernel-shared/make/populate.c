@@ -169,6 +169,7 @@ static int task_done(struct fill *f, const struct read_job *j, const struct read
 	f->made.tried |= t->tried;
 	for (u32 i = 0; i < t->npieces && !ret; i++)
 		ret = place_piece(f, j, t->entry, &j->pieces.v[t->pieces + i]);
+	f->verity |= t->verity != NULL;
 	if (t->has_inline)
 		f->compression |= 1 << t->inline_compression;
 	return ret || !t->last ? ret : inode_emit(f->pop, f->m, f->load, f->tree, j, t, &f->made, f->err);
@@ -248,23 +249,25 @@ static int add_range(struct fill *f, struct entry *e, u64 from, u64 to, bool *fi
 /* Only what is no hole. The last task is one of its own: that the data is over is known after it. */
 static int add_sparse(struct fill *f, struct entry *e)
 {
-	char *path CLEANUP(mem_freep) = entry_path(f->pop, e);
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1, ret = 0;
-	u64 pos = 0, sector = f->pop->sectorsize;
+	char *path CLEANUP(mem_freep) = e->stored ? NULL : entry_path(f->pop, e);
+	int fd = e->stored ? dup(f->pop->spool) : path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1, ret = 0;
+	u64 pos = 0, sector = f->pop->sectorsize, base = e->stored ? e->stored->offset : 0;
 	bool first = true;
 
 	if (fd < 0)
 		return add_range(f, e, 0, e->size, &first, true);
 	while (!ret && pos < e->size) {
-		off_t data = lseek(fd, pos, SEEK_DATA), hole = data < 0 ? data : lseek(fd, data, SEEK_HOLE);
+		off_t data = lseek(fd, base + pos, SEEK_DATA), hole = data < 0 ? data : lseek(fd, data, SEEK_HOLE);
 		u64 from, to;
 
 		if (data < 0 && errno != ENXIO) {
-			data = pos;
-			hole = e->size;
+			data = base + pos;
+			hole = base + e->size;
 		}
-		if (data < 0 || (u64)data >= e->size)
+		if (data < 0 || (u64)data - base >= e->size)
 			break;
+		data -= base;
+		hole -= hole < 0 ? 0 : base;
 		from = max_t(u64, round_down_p2(data, sector), pos);
 		to = min_t(u64, hole < 0 ? e->size : round_up_p2(hole, sector), e->size);
 		if (to > from)
@@ -385,6 +388,8 @@ int populate_fill(struct populate *pop, struct maker *m, struct err *err)
 		if (f.compression & 1 << i)
 			m->p.incompat |= compress_feature(i);
 	m->default_subvol = pop->default_subvol;
+	if (f.verity)
+		m->p.compat_ro |= BTRFS_FEATURE_COMPAT_RO_VERITY;
 	if (pop->default_subvol)
 		m->p.incompat |= BTRFS_FEATURE_INCOMPAT_DEFAULT_SUBVOL;
 	fill_fini(&f);
@@ -454,10 +459,13 @@ int populate_scan(struct env *env, const struct populate_args *args, struct make
 	pop->args = *args;
 	pop->fixed_times = env->fixed_clock;
 	pop->sectorsize = p->sectorsize;
+	pop->spool = -1;
 	pop->inline_max = geo_max_inline_data(&geo);
 	ret = workers_init(pop, err);
 	if (!ret)
 		ret = list_all(pop, err);
+	if (!ret && args->manifest)
+		ret = manifest_apply(pop, err);
 	if (!ret)
 		ret = number_all(pop, err);
 	if (ret) {
@@ -485,6 +493,9 @@ void populate_free(struct populate *pop)
 			close(w->dirfd);
 	}
 	free(pop->workers);
+	if (pop->spool >= 0)
+		close(pop->spool);
+	vec_fini(&pop->added);
 	vec_fini(&pop->links);
 	vec_fini(&pop->groups);
 	vec_fini(&pop->trees);

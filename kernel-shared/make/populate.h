@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Filling a new filesystem from a directory. First everything is listed, which says how large chunks should be; then files are read,
+/* Filling a new filesystem from a directory or a tar archive. First everything is listed, which says how large chunks should be; then files are read,
  * compressed and summed in parallel, laid out in one sequential stream, and the trees are loaded as their items come.
  *
  * Inode numbers, addresses and directory indexes follow the names in byte order, so the same input gives the same bytes for any number of jobs. Memory: about
@@ -14,7 +14,8 @@ struct populate_subvol { const char *path; bool readonly, is_default; }; /* path
 struct populate_flags { const char *path; u64 flags; };                  /* BTRFS_INODE_NODATACOW, _NODATASUM; "": the top */
 struct id_map { u32 from, to, count; };
 struct populate_args {
-	const char *dir;
+	const char *dir;         /* or an archive; "-": one on standard input */
+	const char *manifest;    /* see manifest.c; NULL: none */
 	unsigned compress;       /* BTRFS_COMPRESS_* */
 	int level;               /* 0: the usual */
 	const struct populate_subvol *subvols;

@@ -71,12 +71,41 @@ static int add_xattr(struct reading *r, const char *name, size_t name_len, size_
 	return 0;
 }
 
-static int read_xattrs(struct reading *r, int fd)
+/* The manifest's replace what the file has. */
+static int add_stored(struct reading *r, const struct stored_xattr *x)
+{
+	struct read_xattr *have = r->j->xattrs.v + r->t->xattrs;
+	size_t len = strlen(x->name);
+
+	for (u32 i = 0; i < r->t->nxattrs; i++)
+		if (have[i].name_len == len && !memcmp(r->j->meta.v + have[i].name, x->name, len)) {
+			have[i] = have[--r->t->nxattrs];
+			r->j->xattrs.len--;
+		}
+	memcpy(r->w->value, x->value, x->len);
+	return add_xattr(r, x->name, len, x->len);
+}
+
+static int add_all_stored(struct reading *r)
+{
+	const struct entry *e = r->t->entry;
+	int ret = 0;
+
+	for (u32 i = 0; e->stored && i < e->stored->nxattrs && !ret; i++)
+		ret = add_stored(r, &e->stored->xattrs[i]);
+	for (size_t i = 0; e->flags & ENTRY_XATTRS && i < r->pop->added.len && !ret; i++)
+		if (r->pop->added.v[i]->e == e)
+			ret = add_stored(r, &r->pop->added.v[i]->x);
+	if (r->t->nxattrs > 1)
+		qsort(r->j->xattrs.v + r->t->xattrs, r->t->nxattrs, sizeof(struct read_xattr), by_hash);
+	return ret;
+}
+
+static int read_own_xattrs(struct reading *r, int fd)
 {
 	struct source_worker *w = r->w;
 	ssize_t n = fd >= 0 ? flistxattr(fd, w->names, XATTR_NAMES_MAX) : llistxattr(r->proc, w->names, XATTR_NAMES_MAX);
 
-	r->t->xattrs = r->j->xattrs.len;
 	if (n < 0)
 		return errno == EOPNOTSUPP || errno == ENOENT ? 0 : err_errno(&r->err, -errno, "cannot list its extended attributes");
 	for (char *name = w->names; name < w->names + n; name += strlen(name) + 1) {
@@ -91,9 +120,17 @@ static int read_xattrs(struct reading *r, int fd)
 		if (ret)
 			return ret;
 	}
-	if (r->t->nxattrs > 1)
-		qsort(r->j->xattrs.v + r->t->xattrs, r->t->nxattrs, sizeof(struct read_xattr), by_hash);
 	return 0;
+}
+
+static int read_xattrs(struct reading *r, int fd)
+{
+	int ret = 0;
+
+	r->t->xattrs = r->j->xattrs.len;
+	if (!r->t->entry->stored)
+		ret = read_own_xattrs(r, fd);
+	return ret ? ret : add_all_stored(r);
 }
 
 /* ---- bytes ---- */
@@ -178,19 +215,20 @@ static int store_bytes(struct reading *r, u64 len)
 	return ret;
 }
 
-static int read_bytes(struct reading *r, int fd)
+/* base: where the file begins in fd. */
+static int read_bytes(struct reading *r, int fd, u64 base)
 {
 	struct read_task *t = r->t;
 	struct stat st;
 	ssize_t n;
 
-	if (t->last && !fstat(fd, &st) && ((u64)st.st_size != t->entry->size || st.st_mtim.tv_sec != t->entry->mtime || (u32)st.st_mtim.tv_nsec != t->entry->mtime_nsec))
+	if (t->last && !t->entry->stored && !fstat(fd, &st) && ((u64)st.st_size != t->entry->size || st.st_mtim.tv_sec != t->entry->mtime || (u32)st.st_mtim.tv_nsec != t->entry->mtime_nsec))
 		t->note = "changed while it was read";
 	if (!t->len)
 		return 0;
 	if (!job_room(r->j, round_up_p2(t->len, r->pop->sectorsize) + r->pop->sectorsize))
 		return err_nomem(&r->err);
-	n = io_pread(fd, r->j->data + r->j->used, t->len, t->start);
+	n = io_pread(fd, r->j->data + r->j->used, t->len, base + t->start);
 	if (n < 0)
 		return err_errno(&r->err, n, "cannot read %llu bytes at %llu", t->len, t->start);
 	if ((u64)n < t->len) {
@@ -209,9 +247,30 @@ static int open_file(struct reading *r, int dirfd)
 	return fd < 0 ? -errno : fd;
 }
 
+static int seal(struct reading *r, int fd, u64 base)
+{
+	struct made_verity *v = r->t->verity = mem_zalloc(sizeof(*v));
+
+	if (!v)
+		return err_nomem(&r->err);
+	return verity_build(fd, base, r->t->entry->size, v->descriptor, &v->tree, &v->len, &r->err);
+}
+
+static int read_open_file(struct reading *r, int fd, u64 base)
+{
+	int ret = 0;
+
+	/* the inode is made with the last piece */
+	if (r->t->last)
+		ret = read_xattrs(r, fd);
+	if (!ret && r->t->last && r->t->entry->flags & ENTRY_VERITY)
+		ret = seal(r, fd, base);
+	return ret ? ret : read_bytes(r, fd, base);
+}
+
 static int read_file(struct reading *r, int dirfd)
 {
-	int fd = open_file(r, dirfd), ret = 0;
+	int fd = open_file(r, dirfd), ret;
 
 	if (fd == -ENOENT) {
 		r->t->note = "vanished before it was read: it is kept as zeros";
@@ -219,11 +278,7 @@ static int read_file(struct reading *r, int dirfd)
 	}
 	if (fd < 0)
 		return err_errno(&r->err, fd, "cannot open it");
-	/* the inode is made with the last piece */
-	if (r->t->last)
-		ret = read_xattrs(r, fd);
-	if (!ret)
-		ret = read_bytes(r, fd);
+	ret = read_open_file(r, fd, 0);
 	close(fd);
 	return ret;
 }
@@ -231,16 +286,17 @@ static int read_file(struct reading *r, int dirfd)
 static int read_symlink(struct reading *r)
 {
 	char target[4096];
-	ssize_t n = readlink(r->proc, target, sizeof(target));
+	const struct entry_stored *s = r->t->entry->stored;
+	ssize_t n = s ? (ssize_t)strlen(s->target) : readlink(r->proc, target, sizeof(target));
 
 	if (n < 0)
 		return err_errno(&r->err, -errno, "cannot read the symlink");
-	if ((size_t)n == sizeof(target) || (u64)n > r->pop->inline_max)
+	if ((size_t)n >= sizeof(target) || (u64)n > r->pop->inline_max)
 		return err_set(&r->err, -ENAMETOOLONG, "its target is too long for this filesystem (%llu bytes fit)", r->pop->inline_max);
 	r->t->inline_at = r->j->meta.len;
 	r->t->inline_len = n;
 	r->t->has_inline = true;
-	sb_add(&r->j->meta, target, n);
+	sb_add(&r->j->meta, s ? s->target : target, n);
 	return r->j->meta.failed ? err_nomem(&r->err) : 0;
 }
 
@@ -261,10 +317,12 @@ static int read_other(struct reading *r, int dirfd)
 static int read_task(struct reading *r)
 {
 	struct entry *e = r->t->entry;
-	int dirfd = e->parent ? entry_dirfd(r->pop, r->w, e->parent) : -1;
+	int dirfd = e->parent && !e->stored ? entry_dirfd(r->pop, r->w, e->parent) : -1;
 
 	r->t->pieces = r->j->pieces.len;
-	if (e->parent && dirfd < 0)
+	if (e->stored && (e->mode & 0170000) == 0100000)
+		return read_open_file(r, r->pop->spool, e->stored->offset);
+	if (e->parent && !e->stored && dirfd < 0)
 		return err_errno(&r->err, dirfd, "cannot open its directory");
 	return (e->mode & 0170000) == 0100000 ? read_file(r, dirfd) : read_other(r, dirfd);
 }
@@ -307,8 +365,12 @@ void read_job_run(void *job, void *arg, unsigned worker)
 
 void read_job_reset(struct read_job *j)
 {
-	for (unsigned i = 0; i < j->ntasks; i++)
+	for (unsigned i = 0; i < j->ntasks; i++) {
 		free(j->tasks[i].err);
+		if (j->tasks[i].verity)
+			free(j->tasks[i].verity->tree);
+		free(j->tasks[i].verity);
+	}
 	j->ntasks = 0;
 	j->bytes = j->used = 0;
 	sb_reset(&j->meta);
