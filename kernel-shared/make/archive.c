@@ -6,6 +6,8 @@
 #if HAVE_ARCHIVE
 #include <archive.h>
 #include <archive_entry.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -118,6 +120,78 @@ static int tnode_at(struct unpack *u, const char *path, bool make, struct tnode 
 
 static const char *either(const char *native, const char *utf8) { return native ? native : utf8; }
 
+/* ---- access control lists: the archive has them as text, the filesystem as the kernel's binary form ---- */
+
+struct acl_entry { le16 tag, perm; le32 id; } PACKED;
+enum { ACL_USER_OBJ = 1, ACL_USER = 2, ACL_GROUP_OBJ = 4, ACL_GROUP = 8, ACL_MASK = 16, ACL_OTHER = 32, ACL_MAX = 4096 };
+
+static int by_tag(const void *x, const void *y)
+{
+	const struct acl_entry *a = x, *b = y;
+
+	if (le16_get(a->tag) != le16_get(b->tag))
+		return (int)le16_get(a->tag) - (int)le16_get(b->tag);
+	return le32_get(a->id) < le32_get(b->id) ? -1 : le32_get(a->id) > le32_get(b->id);
+}
+
+static u16 acl_tag(int tag)
+{
+	switch (tag) {
+	case ARCHIVE_ENTRY_ACL_USER_OBJ: return ACL_USER_OBJ;
+	case ARCHIVE_ENTRY_ACL_USER: return ACL_USER;
+	case ARCHIVE_ENTRY_ACL_GROUP_OBJ: return ACL_GROUP_OBJ;
+	case ARCHIVE_ENTRY_ACL_GROUP: return ACL_GROUP;
+	case ARCHIVE_ENTRY_ACL_MASK: return ACL_MASK;
+	default: return ACL_OTHER;
+	}
+}
+
+/* GNU tar writes names: whom they mean here. */
+static int acl_id(int tag, const char *who)
+{
+	const struct passwd *pw = who && tag == ARCHIVE_ENTRY_ACL_USER ? getpwnam(who) : NULL;
+	const struct group *gr = who && tag == ARCHIVE_ENTRY_ACL_GROUP ? getgrnam(who) : NULL;
+
+	return pw ? (int)pw->pw_uid : gr ? (int)gr->gr_gid : -1;
+}
+
+/* *mode: with an extended list its group bits are the mask. */
+static int copy_acl(struct unpack *u, struct archive_entry *ae, struct entry_stored *s, int type, const char *name, u32 *mode)
+{
+	int n = archive_entry_acl_reset(ae, type), t, perm, tag, qual, i = 0;
+	bool access = type == ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
+	struct arena *arena = &u->pop->workers[0].arena;
+	struct acl_entry *v;
+	const char *who;
+	u8 *value;
+
+	if (n < (access ? 4 : 1))
+		return 0;
+	value = n > ACL_MAX ? NULL : arena_alloc(arena, 4 + n * sizeof(*v));
+	if (!value)
+		return n > ACL_MAX ? err_set(u->err, -E2BIG, "an access control list in %s has %d entries", u->pop->args.dir, n) : err_nomem(u->err);
+	put_le32(value, 2);
+	v = (struct acl_entry *)(value + 4);
+	while (i < n && archive_entry_acl_next(ae, type, &t, &perm, &tag, &qual, &who) == ARCHIVE_OK) {
+		bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
+		u32 id;
+
+		if (named && qual < 0)
+			qual = acl_id(tag, who);
+		if (named && qual < 0)
+			return err_set(u->err, -EINVAL, "an access control list in %s names %s, who is unknown here", u->pop->args.dir, who ? who : "someone");
+		id = tag == ARCHIVE_ENTRY_ACL_USER ? map_id(qual, u->pop->args.uid_maps, u->pop->args.nuid_maps) :
+			map_id(qual, u->pop->args.gid_maps, u->pop->args.ngid_maps);
+
+		v[i++] = (struct acl_entry){ le16_of(acl_tag(tag)), le16_of(perm & 7), le32_of(named ? id : UINT32_MAX) };
+		if (access && tag == ARCHIVE_ENTRY_ACL_MASK)
+			*mode = (*mode & ~070) | (perm & 7) << 3;
+	}
+	qsort(v, i, sizeof(*v), by_tag);
+	s->xattrs[s->nxattrs++] = (struct stored_xattr){ name, value, 4 + i * sizeof(*v) };
+	return 0;
+}
+
 static int copy_xattrs(struct unpack *u, struct archive_entry *ae, struct entry_stored *s)
 {
 	int n = archive_entry_xattr_reset(ae);
@@ -125,8 +199,9 @@ static int copy_xattrs(struct unpack *u, struct archive_entry *ae, struct entry_
 	const void *value;
 	size_t len;
 
-	s->xattrs = n ? arena_alloc(&u->pop->workers[0].arena, n * sizeof(*s->xattrs)) : NULL;
-	if (n && !s->xattrs)
+	/* and two lists of access */
+	s->xattrs = arena_alloc(&u->pop->workers[0].arena, (n + 2) * sizeof(*s->xattrs));
+	if (!s->xattrs)
 		return err_nomem(u->err);
 	while (!archive_entry_xattr_next(ae, &name, &value, &len)) {
 		struct stored_xattr *x = &s->xattrs[s->nxattrs];
@@ -203,6 +278,10 @@ static int copy_attributes(struct unpack *u, struct archive_entry *ae, struct tn
 	n->e.stored = s;
 	n->inode = NULL;
 	ret = copy_xattrs(u, ae, s);
+	if (!ret)
+		ret = copy_acl(u, ae, s, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access", &n->e.mode);
+	if (!ret)
+		ret = copy_acl(u, ae, s, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default", &n->e.mode);
 	return ret || !S_ISREG(st.st_mode) || !st.st_size ? ret : copy_data(u, n);
 }
 

@@ -81,6 +81,7 @@ int entry_dirfd(struct populate *pop, struct source_worker *w, struct entry *dir
 char *entry_path(const struct populate *pop, const struct entry *e);
 struct entry *entry_find(struct populate *pop, const char *path);
 
+u32 map_id(u32 id, const struct id_map *maps, unsigned n);
 void entry_stat(const struct populate *pop, struct entry *e, const struct stat *st);
 
 /* --- archive.c, manifest.c --- */

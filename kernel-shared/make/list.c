@@ -61,7 +61,7 @@ int entry_dirfd(struct populate *pop, struct source_worker *w, struct entry *dir
 	return w->dirfd;
 }
 
-static u32 map_id(u32 id, const struct id_map *maps, unsigned n)
+u32 map_id(u32 id, const struct id_map *maps, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (id >= maps[i].from && id - maps[i].from < maps[i].count)

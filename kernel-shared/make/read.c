@@ -58,6 +58,22 @@ static ssize_t get_value(struct reading *r, int fd, const char *name)
 	return n < 0 ? -errno : n;
 }
 
+/* Owners named in access control lists are mapped like owners. Value: the kernel's form, u32 version, entries of u16 tag, u16 permissions, u32 id. */
+static void map_acl(struct reading *r, u8 *value, size_t len)
+{
+	const struct populate_args *a = &r->pop->args;
+
+	for (size_t at = 4; at + 8 <= len; at += 8) {
+		u16 tag = get_le16(value + at);
+		u32 id = get_le32(value + at + 4);
+
+		if (tag == 2)
+			put_le32(value + at + 4, map_id(id, a->uid_maps, a->nuid_maps));
+		else if (tag == 8)
+			put_le32(value + at + 4, map_id(id, a->gid_maps, a->ngid_maps));
+	}
+}
+
 static int add_xattr(struct reading *r, const char *name, size_t name_len, size_t value_len)
 {
 	struct read_job *j = r->j;
@@ -116,6 +132,8 @@ static int read_own_xattrs(struct reading *r, int fd)
 			continue;
 		if (len < 0)
 			return err_errno(&r->err, len, "cannot read its extended attribute %s", name);
+		if (!strncmp(name, "system.posix_acl_", 17))
+			map_acl(r, w->value, len);
 		ret = add_xattr(r, name, strlen(name), len);
 		if (ret)
 			return ret;
