@@ -137,6 +137,13 @@ void read_job_run(void *job, void *arg, unsigned worker);
 void read_job_reset(struct read_job *j);
 void read_job_free(struct read_job *j);
 
+/* --- clone.c --- */
+struct cloner { int from, to; const struct entry *entry; bool off; }; /* off: it did not work, so it is not tried again */
+void clone_init(struct cloner *c);
+void clone_fini(struct cloner *c);
+/* Lets [bytenr, bytenr + len) share what e has from start on; how many bytes of it, the rest is to be written. */
+u32 clone_range(struct cloner *c, const struct populate *pop, const struct maker *m, const struct entry *e, u64 start, u64 bytenr, u32 len);
+
 /* --- inode.c: the items of one inode --- */
 struct made_piece { u64 start, bytenr; u32 disk_len, num; u8 compression; };
 struct inode_made {

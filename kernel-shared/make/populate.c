@@ -26,6 +26,7 @@ struct fill {
 	u64 data_bytes;              /* of the tree at hand */
 	VEC(struct read_job *) spare;
 	struct read_job *job;        /* being collected */
+	struct cloner cloner;
 	u8 compression;              /* bit i: algorithm i was used */
 	bool verity;
 	/* data placed but not written: one run of the job's buffer */
@@ -125,10 +126,13 @@ static int place_piece(struct fill *f, const struct read_job *j, const struct en
 	f->compression |= 1 << p->compression;
 	while (done < p->disk_len) {
 		u64 bytenr, got;
+		u32 shared = 0;
 		int ret = space_data(f->m, p->disk_len - done, p->compression ? p->disk_len : sector, &bytenr, &got, f->err);
 
-		if (!ret)
-			ret = run_add(f, j, bytenr, p->at + done, got);
+		if (!ret && f->pop->args.reflink)
+			shared = clone_range(&f->cloner, f->pop, f->m, e, p->start + done, bytenr, got);
+		if (!ret && shared < got)
+			ret = run_add(f, j, bytenr + shared, p->at + done + shared, got - shared);
 		if (!ret)
 			ret = extent_add(f, e, p->start + (p->compression ? 0 : done), bytenr, got, p->compression ? p->len : got, p->compression);
 		if (!ret && summed)
@@ -370,6 +374,7 @@ static void fill_fini(struct fill *f)
 	load_drop(f->load);
 	load_drop(f->sums.load);
 	free(f->sums.v);
+	clone_fini(&f->cloner);
 	progress_free(f->progress);
 }
 
@@ -379,6 +384,7 @@ int populate_fill(struct populate *pop, struct maker *m, struct err *err)
 	struct fill f = { .pop = pop, .m = m, .err = err };
 	int ret;
 
+	clone_init(&f.cloner);
 	f.progress = progress_new("filling", PROGRESS_BYTES, pop->data_bytes, pop->args.progress);
 	f.queue = ordq_new(pop->env->pool, 4 * pop->nworkers + 4, &ops, &f);
 	ret = f.queue ? sums_init(&f) : err_nomem(err);

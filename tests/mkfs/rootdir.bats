@@ -181,3 +181,116 @@ line' $'\xff\xfe' "$(printf 'l%.0s' {1..255})" ' ' '-rf' '...'; do echo "$name" 
 	run "$BTRBOX" mkfs.btrfs -q -f -r src --compress zstd:99 a.img
 	has "compression level 99 out of range [1..15]"
 }
+
+# bats test_tags=root
+@test "contents are shared with the source" {
+	need_kernel
+	truncate -s 600M host.img
+	"$BTRBOX" mkfs.btrfs -q host.img
+	mount_fs host.img host
+	mkdir host/src; head -c 20000007 /dev/urandom >host/src/f; head -c 5000 /dev/urandom >host/src/g
+	sync -f host
+	"$BTRBOX" mkfs.btrfs -q -r host/src --reflink host/a.img
+	same "hash" "$(digest hash --times mtime host/src)" "$(digest host/a.img hash --times mtime)"
+	cp host/a.img a.img
+	judge_peer a.img
+	run filefrag -v host/src/f
+	has shared
+}
+
+@test "a tar archive gives the same filesystem as the directory it was made of" {
+	have_feature TAR || skip "built without archives"
+	mk_tree src
+	find src -type s -delete
+	tar -S --format=pax --xattrs --xattrs-include='*' --acls --sort=name -cf a.tar -C src .
+	"$BTRBOX" mkfs.btrfs -q -r src a.img
+	"$BTRBOX" mkfs.btrfs -q -r a.tar b.img
+	gzip a.tar
+	"$BTRBOX" mkfs.btrfs -q --compress zstd -r - c.img <a.tar.gz
+	same "from a file" "$(digest a.img hash --times none)" "$(digest b.img hash --times none)"
+	same "from a pipe" "$(digest b.img hash --times mtime)" "$(digest c.img hash --times mtime)"
+	[[ ! $PEER ]] || judge_peer b.img
+	(($(du -k b.img | cut -f 1) < $(du -k a.img | cut -f 1) + 200))
+}
+
+@test "archives that lead out, lie or end early are refused" {
+	have_feature TAR || skip "built without archives"
+	python3 - <<-'P'
+	import io, tarfile
+	def make(name, *members):
+	    with tarfile.open(name, 'w') as t:
+	        for m, data in members: t.addfile(m, io.BytesIO(data) if data else None)
+	def info(name, **kw):
+	    i = tarfile.TarInfo(name)
+	    for k, v in kw.items(): setattr(i, k, v)
+	    return i
+	make('out.tar', (info('../x', size=1), b'x'))
+	make('link.tar', (info('a', type=tarfile.LNKTYPE, linkname='nothing'), None))
+	make('both.tar', (info('a', size=1), b'x'), (info('a/b', size=1), b'x'))
+	make('big.tar', (info('f', size=100000), b'x' * 100000))
+	data = open('big.tar', 'rb').read(); open('cut.tar', 'wb').write(data[:50000])
+	open('noise.tar', 'wb').write(b'noise' * 5000)
+	P
+	for f in out link both cut noise; do
+		run "$BTRBOX" mkfs.btrfs -q -r $f.tar $f.img
+		expect 1
+		has "ERROR: error while filling filesystem"
+		[[ ! -e $f.img ]]
+	done
+}
+
+@test "a manifest gives what the source has not" {
+	mkdir -p src/sub src/d; echo x >src/f; ln src/f src/g; echo y >src/sub/h
+	cat >list <<-'M'
+	# comment
+	dev type=dir mode=0700
+	dev/console type=char dev=5:1 mode=0620 uid=3 gid=5
+	dev/with\040blank type=fifo
+	dev/l type=link target=/a/b mtime=5.000000007
+	sub subvol=ro
+	g uid=77 mode=4750 xattr:user.m=a\001b
+	M
+	"$BTRBOX" mkfs.btrfs -q -r src --manifest list a.img
+	judge_reader a.img
+	same console "character special file 5:1 620 3:5" "$(btrfs_ours offline a.img stat -c '%F %t:%T %a %u:%g' /dev/console)"
+	same link /a/b "$(btrfs_ours offline a.img readlink /dev/l)"
+	same fifo fifo "$(btrfs_ours offline a.img stat -c %F '/dev/with blank')"
+	same "both names" "77 4750 77 4750" "$(btrfs_ours offline a.img stat -c '%u %a' /f) $(btrfs_ours offline a.img stat -c '%u %a' /g)"
+	run btrfs_ours subvolume list a.img
+	has "path sub"
+	echo 'nothing mode=0' >bad; run "$BTRBOX" mkfs.btrfs -q -r src --manifest bad b.img
+	expect 1; has "bad, line 1: nothing is not in the source"
+	echo 'f mode=99' >bad; run "$BTRBOX" mkfs.btrfs -q -r src --manifest bad b.img
+	expect 1; has "bad, line 1"
+}
+
+# The descriptor that a second reader of the rules expects, and the Merkle tree, must be in the filesystem.
+@test "sealed files carry the digests of fs-verity" {
+	mkdir src
+	: >src/empty; head -c 100 /dev/urandom >src/small; head -c 4096 /dev/urandom >src/one; head -c 1000000 /dev/urandom >src/two; ln src/two src/again
+	printf '%s\n' empty small one /two >list
+	"$BTRBOX" mkfs.btrfs -q -m single -r src --verity list a.img
+	run btrfs_ours inspect-internal dump-super a.img
+	has VERITY
+	judge_reader a.img
+	python3 - a.img src/empty src/small src/one src/two <<-'P'
+	import hashlib, struct, sys
+	image = open(sys.argv[1], 'rb').read()
+	h = lambda b: hashlib.sha256(b.ljust(4096, b'\0')).digest()
+	for name in sys.argv[2:]:
+	    data = open(name, 'rb').read()
+	    level = [h(data[i:i + 4096]) for i in range(0, len(data), 4096)]
+	    tree = []
+	    while len(level) > 1:
+	        raw = b''.join(level)
+	        blocks = [raw[i:i + 4096].ljust(4096, b'\0') for i in range(0, len(raw), 4096)]
+	        tree = blocks + tree
+	        level = [h(b) for b in blocks]
+	    root = level[0] if level else bytes(32)
+	    desc = struct.pack('<BBBBIQ64s32s144x', 1, 1, 12, 0, 0, len(data), root, b'')
+	    assert image.count(desc) == 1, name
+	    for b in tree:
+	        for half in (b[:2048], b[2048:]):
+	            assert half.strip(b'\0') == b'' or half in image, name
+	P
+}
