@@ -22,6 +22,9 @@ struct fs_change {
 	enum quota_mode quota;
 	u64 quota_since;              /* simple quota: older extents are nobody's */
 	struct hmap charges;          /* simple quota: subvolume -> bytes (s64) since the last commit */
+	bool recount;                 /* full quota: more has changed than is noted in touched */
+	VEC(u64) touched;             /* full quota: addresses of extents whose references changed since the last commit */
+	struct hmap touched_at;
 	VEC(u64) dropped;             /* simple quota: subvolumes that are gone since, whose groups go when nothing is charged to them */
 	struct { struct roots trees; u64 default_subvol, last_subvol; struct drop_mark drop; enum quota_mode quota; size_t dropped; } saved;
 };

@@ -162,6 +162,8 @@ static int snapshot_tree(struct txn *txn, struct root *src, struct root *dst, st
 		ret = txn_dirty_root(txn, dst, err);
 	if (ret)
 		return ret;
+	/* who counts quotas hears of the root's children, but not of all below them */
+	txn_fs(txn)->change.recount = true;
 	src->tree.last_snapshot = dst->tree.last_snapshot = txn_id(txn);
 	src->item.last_snapshot = le64_of(txn_id(txn));
 	ret = tree_snapshot_root(&src->tree, &dst->tree, err);

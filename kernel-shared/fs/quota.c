@@ -27,6 +27,7 @@ int quota_start(struct fs *fs, struct err *err)
 	int ret = quota_state_read(fs, &state, err);
 
 	fs->change.quota = ret ? QUOTA_OFF : state.simple ? QUOTA_SIMPLE : QUOTA_FULL;
+	fs->change.recount = state.inconsistent || state.rescanning || state.generation != le64_get(fs->sb->generation);
 	if (ret || !state.simple)
 		return ret == -ENOENT ? 0 : ret;
 	ret = tree_lookup(&fs->quota_tree->tree, &key, &p, &item, err);
@@ -80,6 +81,8 @@ static int relation_put(struct txn *txn, u64 member, u64 parent, struct err *err
 	struct key up = relation_key(member, parent), down = relation_key(parent, member);
 	int ret = tree_insert(quota_tree(txn), &up, NULL, 0, err);
 
+	txn_fs(txn)->change.recount = true;
+
 	return ret ? ret : tree_insert(quota_tree(txn), &down, NULL, 0, err);
 }
 
@@ -111,6 +114,7 @@ int quota_group_delete(struct txn *txn, u64 id, struct err *err)
 	int ret;
 
 	while (!(ret = relation_next(txn, id, &other, err))) {
+		txn_fs(txn)->change.recount = true;
 		ret = delete_if_there(t, relation_key(id, other), err);
 		if (!ret)
 			ret = delete_if_there(t, relation_key(other, id), err);
@@ -162,6 +166,7 @@ static int quota_enable(struct txn *txn, bool simple, struct err *err)
 	if (!ret)
 		ret = groups_make(txn, err);
 	fs->change.quota = simple ? QUOTA_SIMPLE : QUOTA_FULL;
+	fs->change.recount = true;
 	return ret;
 }
 
@@ -205,6 +210,8 @@ int op_quota_rescan(struct txn *txn, struct err *err)
 
 	if (!ret && txn_fs(txn)->change.quota == QUOTA_SIMPLE)
 		ret = err_set(err, -EINVAL, "simple quotas are never counted anew");
+	if (!ret)
+		txn_fs(txn)->change.recount = true;
 	/* the commit counts; it must only happen */
 	return ret ? ret : txn_dirty_root(txn, txn_fs(txn)->quota_tree, err);
 }
@@ -310,6 +317,7 @@ static int qgroup_remove(struct txn *txn, u64 member, u64 parent, struct err *er
 		ret = err_set(err, -ENOENT, "qgroup " ID_FMT " is no member of " ID_FMT, ID_ARGS(member), ID_ARGS(parent));
 	if (ret < 0)
 		return ret;
+	txn_fs(txn)->change.recount = true;
 	ret = tree_delete(quota_tree(txn), &up, err);
 	return ret ? ret : delete_if_there(quota_tree(txn), relation_key(parent, member), err);
 }

@@ -12,7 +12,7 @@
  * on. -EEXIST when they are on. */
 int op_quota_enable(struct txn *txn, bool simple, struct err *err);
 int op_quota_disable(struct txn *txn, struct err *err);
-/* Counts anew at the commit (which each commit of full quotas does), and drops the marks of an interrupted count. -EINVAL for simple quotas. */
+/* Counts all anew at the commit, and drops the marks of an interrupted count. -EINVAL for simple quotas. */
 int op_quota_rescan(struct txn *txn, struct err *err);
 int op_qgroup_create(struct txn *txn, u64 id, struct err *err);                        /* -EEXIST */
 /* -ENOENT; -EBUSY: it has members, its subvolume exists, or (simple) it is charged. */
@@ -37,7 +37,17 @@ int quota_group_delete(struct txn *txn, u64 id, struct err *err);
 /* What all subvolumes refer to, by the set of subvolumes that share it: each block is read once, however many reach it. */
 struct root_sums;
 int root_sums_count(struct fs *fs, struct root_sums **out, struct err *err);
+/* The same for the extents that changed since the last commit alone: what came less what went (bytes wrap). -ERANGE: that would be more work than counting
+ * all. Both views are needed: the trees of the last commit and those of the next. */
+int root_sums_changes(struct fs *fs, struct root_sums **out, struct err *err);
 void root_sums_free(struct root_sums *s);
+struct root_sums *root_sums_new(void);                             /* NULL: no memory */
+/* Sets of subvolumes by number; 0 is the empty one. -ENOMEM. */
+int root_sums_single(struct root_sums *s, u64 id, u32 *out);
+int root_sums_union(struct root_sums *s, u32 a, u32 b, u32 *out);
+void root_sums_add(struct root_sums *s, u32 set, u64 bytes);
+/* The hook that notes what changes. */
+int quota_note(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err);
 /* Set by set: its ids, ascending, and its bytes. fn non-zero stops. */
 int root_sums_each(const struct root_sums *s, int (*fn)(void *arg, const u64 *ids, size_t n, u64 bytes), void *arg);
 

@@ -82,11 +82,19 @@ static int add_set(void *arg, const u64 *ids, size_t n, u64 bytes)
 	return 0;
 }
 
+/* From what changed, if that is little and the numbers were right before; else all anew. */
 static int account_full(struct account *a, struct err *err)
 {
 	struct root_sums *s;
-	int ret = root_sums_count(a->fs, &s, err);
+	int ret = a->fs->change.recount ? -ERANGE : root_sums_changes(a->fs, &s, err);
 
+	for (size_t i = 0; !ret && i < a->groups.len; i++)
+		a->sums[i] = (struct sums){ a->groups.v[i].rfer, a->groups.v[i].excl };
+	if (ret == -ERANGE)
+		ret = root_sums_count(a->fs, &s, err);
+	a->fs->change.recount = false;
+	a->fs->change.touched.len = 0;
+	hmap_fini(&a->fs->change.touched_at);
 	if (ret)
 		return ret;
 	ret = root_sums_each(s, add_set, a) ? err_nomem(err) : 0;

@@ -67,11 +67,28 @@ static int set_intern(struct root_sums *s, u32 first, u32 *out)
 	}
 }
 
-static int set_single(struct root_sums *s, u64 id, u32 *out)
+int root_sums_single(struct root_sums *s, u64 id, u32 *out)
 {
 	u32 first = s->ids.len;
 
 	return vec_push(&s->ids, id) ? -ENOMEM : set_intern(s, first, out);
+}
+
+struct root_sums *root_sums_new(void)
+{
+	struct root_sums *s = mem_zalloc(sizeof(*s));
+	u32 empty;
+
+	if (s && (vec_reserve(&s->ids, 64) || set_intern(s, 0, &empty))) {
+		root_sums_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void root_sums_add(struct root_sums *s, u32 set, u64 bytes)
+{
+	s->sets.v[set].bytes += bytes;
 }
 
 static int set_merge(struct root_sums *s, u32 a, u32 b, u32 *out)
@@ -91,7 +108,7 @@ static int set_merge(struct root_sums *s, u32 a, u32 b, u32 *out)
 	return set_intern(s, first, out);
 }
 
-static int set_union(struct root_sums *s, u32 a, u32 b, u32 *out)
+int root_sums_union(struct root_sums *s, u32 a, u32 b, u32 *out)
 {
 	u64 pair = a < b ? (u64)a << 32 | b : (u64)b << 32 | a, *slot;
 	bool fresh;
@@ -121,7 +138,7 @@ static int reach_block(struct count *c, const struct block_ref *ref, u32 set, co
 	if (!slot)
 		return err_nomem(c->err);
 	if (*slot)
-		return set_union(c->s, l->v[*slot - 1].set, set, &l->v[*slot - 1].set) ? err_nomem(c->err) : 0;
+		return root_sums_union(c->s, l->v[*slot - 1].set, set, &l->v[*slot - 1].set) ? err_nomem(c->err) : 0;
 	if (vec_push(l, r))
 		return err_nomem(c->err);
 	*slot = l->len;
@@ -141,7 +158,7 @@ static int reach_data(struct count *c, const struct file_extent_view *f, u32 set
 		return vec_push(&c->data, fresh) ? err_nomem(c->err) : 0;
 	}
 	have = &c->data.v[*slot - 1];
-	return set_union(c->s, have->set, set, &have->set) ? err_nomem(c->err) : 0;
+	return root_sums_union(c->s, have->set, set, &have->set) ? err_nomem(c->err) : 0;
 }
 
 static int count_leaf(struct count *c, const struct node *n, u32 set)
@@ -237,7 +254,7 @@ static int add_roots(struct count *c)
 		u32 set;
 
 		ret = fs_subvol_root(c->fs, list.v[i].id, &root, c->err);
-		if (!ret && set_single(c->s, list.v[i].id, &set))
+		if (!ret && root_sums_single(c->s, list.v[i].id, &set))
 			ret = err_nomem(c->err);
 		if (ret)
 			break;
@@ -251,7 +268,7 @@ static int add_roots(struct count *c)
 
 int root_sums_count(struct fs *fs, struct root_sums **out, struct err *err)
 {
-	struct count c = { .fs = fs, .s = mem_zalloc(sizeof(*c.s)), .err = err };
+	struct count c = { .fs = fs, .s = root_sums_new(), .err = err };
 	int ret = c.s ? add_roots(&c) : err_nomem(err);
 
 	for (int level = BTRFS_MAX_LEVEL - 1; !ret && level >= 0; level--)

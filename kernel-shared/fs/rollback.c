@@ -112,6 +112,7 @@ int fs_add_hooks(struct fs *fs, struct err *err)
 	static const struct txn_hooks hooks = { .save = save, .restore = restore, .drop = drop, .flush = space_tree_flush, .account = quota_account };
 
 	alloc_on_extent(writer_alloc(fs->writer), quota_charge, fs);
+	ref_listen(writer_alloc(fs->writer), quota_note, fs);
 	return writer_add_hooks(fs->writer, &hooks, fs) ? err_nomem(err) : quota_start(fs, err);
 }
 
@@ -122,5 +123,7 @@ void fs_change_fini(struct fs *fs)
 	vec_fini(&fs->change.gone);
 	vec_fini(&fs->change.moves);
 	vec_fini(&fs->change.dropped);
+	vec_fini(&fs->change.touched);
+	hmap_fini(&fs->change.touched_at);
 	hmap_fini(&fs->change.charges);
 }

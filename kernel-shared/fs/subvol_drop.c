@@ -244,6 +244,8 @@ static int walk_child(struct walk *w, struct err *err)
 		if (ret)
 			return ret;
 	}
+	/* who counts quotas hears of this block, but not of all below it */
+	w->fs->change.recount = true;
 	ret = give_up(w, ref.bytenr, ref.level, err);
 	w->slots[w->level]++;
 	return ret;
