@@ -69,6 +69,12 @@ void alloc_on_extent(struct alloc *a, int (*fn)(void *arg, const struct extent_e
 	a->on_extent_arg = arg;
 }
 
+void alloc_on_ref(struct alloc *a, int (*fn)(void *arg, const struct ref_change *change), void *arg)
+{
+	a->on_ref = fn;
+	a->on_ref_arg = arg;
+}
+
 int alloc_write_items(struct alloc *a, bool *changed, struct err *err)
 {
 	int ret = chunks_write(a, changed, err);

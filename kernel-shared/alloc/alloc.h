@@ -61,6 +61,9 @@ void alloc_on_dead(struct alloc *a, void (*fn)(void *arg, u64 bytenr, u64 len, b
 struct extent_event { u64 bytenr, len, owner, generation; bool tree, born; };
 void alloc_on_extent(struct alloc *a, int (*fn)(void *arg, const struct extent_event *e, struct err *err), void *arg);
 
+/* Told of every change of a reference when it is queued, also of those that another one takes back (full quota). Returns 0 or -ENOMEM; changes nothing here. */
+void alloc_on_ref(struct alloc *a, int (*fn)(void *arg, const struct ref_change *change), void *arg);
+
 /* --- space in memory --- */
 struct block_group *alloc_block_group(struct alloc *a, u64 bytenr);         /* the one that holds bytenr, NULL */
 /* From min to want bytes in a block group of these type bits (DATA, METADATA, SYSTEM), contiguous; the longest piece at hand up to want. Makes a new chunk
@@ -107,8 +110,6 @@ int ref_children(struct alloc *a, const void *block, bool full, int delta, struc
 int ref_run(struct alloc *a, u64 limit, struct err *err);
 bool ref_pending(const struct alloc *a);
 u64 alloc_queue_len(const struct alloc *a);                     /* extents in the queue */
-/* Who is told of every change while the queue runs (quota): one listener. */
-void ref_listen(struct alloc *a, int (*fn)(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err), void *arg);
 /* All references of an extent as the extent tree and the queue state them. fn non-zero stops. */
 int ref_each(struct alloc *a, u64 bytenr, int (*fn)(void *arg, const struct extent_ref_view *ref), void *arg, struct err *err);
 

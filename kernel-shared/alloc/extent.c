@@ -269,23 +269,6 @@ static int extent_write(struct alloc *a, const struct extent *e, bool create, st
 	return tree_put(&a->roots->extent_tree->tree, &e->key, buf, extent_size(e), create, err);
 }
 
-/* Tells the listener of every change, in the queue's order. */
-static int extent_tell(struct alloc *a, const struct detached *d, u64 before, u64 after, struct err *err)
-{
-	for (size_t i = 0; a->listener && i < d->refs.len; i++) {
-		const struct ref_entry *e = &d->refs.v[i];
-		bool shared = e->kind == REF_SHARED_TREE || e->kind == REF_SHARED_DATA;
-		struct ref_change c = { .bytenr = e->bytenr, .len = d->head.len, .kind = e->kind, .root = shared ? 0 : e->owner, .parent = shared ? e->owner : 0,
-			.objectid = e->objectid, .offset = e->offset, .delta = e->delta, .level = d->head.level, .new_extent = d->head.new_extent,
-			.owner = d->head.charge };
-		int ret = a->listener(a->listener_arg, &c, before, after, err);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 static int group_account(struct alloc *a, u64 bytenr, u64 len, bool add, struct err *err)
 {
 	struct block_group *bg = alloc_block_group(a, bytenr);
@@ -341,9 +324,7 @@ static int extent_create(struct alloc *a, struct detached *d, struct err *err)
 	ret = extent_write(a, &e, true, err);
 	if (!ret)
 		ret = group_account(a, h->bytenr, h->len, true, err);
-	if (!ret)
-		ret = extent_event(a, h, h->charge, a->transid, true, err);
-	return ret ? ret : extent_tell(a, d, 0, h->total, err);
+	return ret ? ret : extent_event(a, h, h->charge, a->transid, true, err);
 }
 
 static int extent_remove(struct alloc *a, struct detached *d, const struct extent *e, struct err *err)
@@ -358,8 +339,6 @@ static int extent_remove(struct alloc *a, struct detached *d, const struct exten
 		ret = group_account(a, h->bytenr, h->len, false, err);
 	if (!ret)
 		ret = extent_event(a, h, owner, e->generation, false, err);
-	if (!ret)
-		ret = extent_tell(a, d, e->refs, 0, err);
 	if (ret)
 		return ret;
 	if (a->on_dead)
@@ -373,7 +352,6 @@ static int extent_update(struct alloc *a, struct detached *d, struct err *err)
 	const struct ref_head *h = &d->head;
 	struct extent e;
 	struct item item;
-	u64 before;
 	bool keyed;
 	int ret = extent_search(a, h, &p, err);
 
@@ -382,7 +360,6 @@ static int extent_update(struct alloc *a, struct detached *d, struct err *err)
 	item = path_item(&p);
 	ret = extent_parse(a, &item, &e, err);
 	path_fini(&p);
-	before = e.refs;
 	for (size_t i = 0; !ret && i < d->refs.len; i++)
 		ret = ref_change_one(a, &e, h->bytenr, &d->refs.v[i], false, err);
 	if (ret)
@@ -396,13 +373,11 @@ static int extent_update(struct alloc *a, struct detached *d, struct err *err)
 			return ret;
 		if (keyed || e.n > (e.n && e.r[0].type == BTRFS_EXTENT_OWNER_REF_KEY))
 			return err_set(err, -EUCLEAN, "extent %llu counts no references, but has some", h->bytenr);
-		e.refs = before;
 		return extent_remove(a, d, &e, err);
 	}
 	if (h->set_full)
 		e.flags |= BTRFS_BLOCK_FLAG_FULL_BACKREF;
-	ret = extent_write(a, &e, false, err);
-	return ret ? ret : extent_tell(a, d, before, e.refs, err);
+	return extent_write(a, &e, false, err);
 }
 
 int extent_apply(struct alloc *a, struct detached *d, struct err *err)

@@ -71,8 +71,8 @@ struct alloc {
 	void *on_dead_arg;
 	int (*on_extent)(void *arg, const struct extent_event *e, struct err *err);
 	void *on_extent_arg;
-	int (*listener)(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err);
-	void *listener_arg;
+	int (*on_ref)(void *arg, const struct ref_change *change);
+	void *on_ref_arg;
 };
 
 struct alloc_mark { size_t journal; };

@@ -177,6 +177,8 @@ int ref_queue(struct alloc *a, const struct ref_change *change, struct err *err)
 {
 	int ret = ref_apply(a, change, err);
 
+	if (!ret && a->on_ref && a->on_ref(a->on_ref_arg, change))
+		ret = err_nomem(err);
 	if (!ret && journal_add(a, JOURNAL_REF, change))
 		ret = err_nomem(err);
 	return ret;
@@ -329,10 +331,4 @@ int ref_run(struct alloc *a, u64 limit, struct err *err)
 	vec_fini(&round);
 	vec_fini(&d.refs);
 	return ret;
-}
-
-void ref_listen(struct alloc *a, int (*fn)(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err), void *arg)
-{
-	a->listener = fn;
-	a->listener_arg = arg;
 }

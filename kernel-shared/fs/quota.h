@@ -47,7 +47,7 @@ int root_sums_single(struct root_sums *s, u64 id, u32 *out);
 int root_sums_union(struct root_sums *s, u32 a, u32 b, u32 *out);
 void root_sums_add(struct root_sums *s, u32 set, u64 bytes);
 /* The hook that notes what changes. */
-int quota_note(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err);
+int quota_note(void *arg, const struct ref_change *change);
 /* Set by set: its ids, ascending, and its bytes. fn non-zero stops. */
 int root_sums_each(const struct root_sums *s, int (*fn)(void *arg, const u64 *ids, size_t n, u64 bytes), void *arg);
 

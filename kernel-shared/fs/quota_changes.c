@@ -7,7 +7,7 @@
 
 enum { CHANGES_MAX = 16384 };
 
-int quota_note(void *arg, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err)
+int quota_note(void *arg, const struct ref_change *change)
 {
 	struct fs_change *c = &((struct fs *)arg)->change;
 	bool fresh;
@@ -15,7 +15,7 @@ int quota_note(void *arg, const struct ref_change *change, u64 refs_before, u64 
 	if (c->quota != QUOTA_FULL || c->recount || (change->kind == REF_TREE && !is_fstree(change->root)))
 		return 0;
 	if (!hmap_put(&c->touched_at, change->bytenr, &fresh) || (fresh && vec_push(&c->touched, change->bytenr)))
-		return err_nomem(err);
+		return -ENOMEM;
 	c->recount = c->touched.len > CHANGES_MAX;
 	return 0;
 }

@@ -112,7 +112,7 @@ int fs_add_hooks(struct fs *fs, struct err *err)
 	static const struct txn_hooks hooks = { .save = save, .restore = restore, .drop = drop, .flush = space_tree_flush, .account = quota_account };
 
 	alloc_on_extent(writer_alloc(fs->writer), quota_charge, fs);
-	ref_listen(writer_alloc(fs->writer), quota_note, fs);
+	alloc_on_ref(writer_alloc(fs->writer), quota_note, fs);
 	return writer_add_hooks(fs->writer, &hooks, fs) ? err_nomem(err) : quota_start(fs, err);
 }
 

@@ -12,8 +12,6 @@ struct txn;
 struct txn_hooks {
 	/* At the start of each round of the commit loop: write what is dirty (inodes, quota items, ...) through the trees. *changed: something was. */
 	int (*flush)(void *arg, struct txn *txn, bool *changed, struct err *err);
-	/* An extent's references changed (called while the queue runs): for quota. */
-	int (*ref_changed)(void *arg, struct txn *txn, const struct ref_change *change, u64 refs_before, u64 refs_after, struct err *err);
 	/* Once, when the first round is stable: accounting that needs old and new trees. More rounds follow. */
 	int (*account)(void *arg, struct txn *txn, bool *changed, struct err *err);
 	void (*committed)(void *arg, struct txn *txn);
