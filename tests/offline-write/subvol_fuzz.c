@@ -4,7 +4,8 @@
  *
  *     subvol_fuzz IMAGE SEED COMMITS STEPS [WORD...]
  *
- * fst, nofst, refst, bgt, nobgt: makes, clears, fills anew the free space tree, makes, clears the block group tree. full, simple, off: quotas, before everything. groups: random work on quota groups, too. drop: in the end what a mount would clean is cleaned.
+ * fst, nofst, refst, bgt, nobgt: makes, clears, fills anew the free space tree, makes, clears the block group tree. fill: data until
+ * there is no space. full, simple, off: quotas, before everything. groups: random work on quota groups, too. drop: in the end what a mount would clean is cleaned.
  * half: in the end a subvolume is left half-dropped. empty: in the end everything is deleted again. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,7 +283,28 @@ static int stretch(struct work *w, unsigned steps)
 	return ret ? ret : txn_commit(w->txn, &w->err);
 }
 
-static int quotas(struct work *w, char **words)
+static int fill(struct work *w)
+{
+	static const struct write_opts opts = WRITE_OPTS_DEFAULT;
+	static u8 buf[1 << 20];
+	struct new_inode ni = { .mode = S_IFREG | 0644 };
+	size_t size = sizeof(buf);
+	u64 ino, off = 0;
+	int ret = op_create(w->txn, (struct loc){ w->fs->fs_tree, BTRFS_FIRST_FREE_OBJECTID }, "filler", 6, &ni, &ino, &w->err);
+
+	while (!ret && size >= 4096) {
+		ret = op_write(w->txn, &opts, (struct loc){ w->fs->fs_tree, ino }, off, buf, size, &w->err);
+		if (!ret)
+			off += size;
+		else
+			size /= 16;
+		if (ret == -ENOSPC)
+			ret = 0;
+	}
+	return ret;
+}
+
+static int before(struct work *w, char **words)
 {
 	int ret = 0;
 
@@ -291,6 +313,8 @@ static int quotas(struct work *w, char **words)
 			ret = op_quota_enable(w->txn, !strcmp(*words, "simple"), &w->err);
 		if (!strcmp(*words, "off"))
 			ret = op_quota_disable(w->txn, &w->err);
+		if (!strcmp(*words, "fill"))
+			ret = fill(w);
 		if (!strcmp(*words, "fst"))
 			ret = op_free_space_tree_enable(w->txn, &w->err);
 		if (!strcmp(*words, "nofst"))
@@ -375,7 +399,7 @@ int main(int argc, char **argv)
 		ret = fs_open_path(&env, argv[1], FS_OPEN_WRITE, &w.fs, &w.err);
 	if (!ret) {
 		writer_set_memory(w.fs->writer, 400000);
-		ret = in_txn(&w, quotas, argv + 5);
+		ret = in_txn(&w, before, argv + 5);
 		for (int i = 0; !ret && i < atoi(argv[3]); i++)
 			ret = stretch(&w, atoi(argv[4]));
 		if (!ret)
