@@ -6,7 +6,10 @@
 
 #include <sys/stat.h>
 
-enum { LEAVES_SUBVOL = 32 /* names, references, root items, uuids, the quota group and its relations */ };
+enum {
+	LEAVES_SUBVOL = 32, /* names, references, root items, uuids, the quota group and its relations */
+	LEAVES_DELETE = 16,
+};
 
 int root_store(struct txn *txn, struct root *root, struct err *err)
 {
@@ -313,7 +316,7 @@ static int subvol_delete(struct txn *txn, u64 id, struct err *err)
 int op_subvol_delete(struct txn *txn, u64 id, struct err *err)
 {
 	struct op *op;
-	int ret = op_begin(txn, LEAVES_SUBVOL, OP_FREES, &op, err);
+	int ret = op_begin(txn, LEAVES_DELETE, OP_FREES, &op, err);
 
 	return ret ? ret : op_end(op, subvol_delete(txn, id, err), err);
 }
@@ -336,7 +339,8 @@ static int set_readonly(struct txn *txn, u64 id, bool readonly, struct err *err)
 int op_subvol_set_readonly(struct txn *txn, u64 id, bool readonly, struct err *err)
 {
 	struct op *op;
-	int ret = op_begin(txn, LEAVES_SUBVOL, 0, &op, err);
+	/* on a full filesystem this is what has to come before deleting */
+	int ret = op_begin(txn, LEAVES_DELETE, OP_FREES, &op, err);
 
 	return ret ? ret : op_end(op, set_readonly(txn, id, readonly, err), err);
 }

@@ -6,6 +6,8 @@
 #include "common/mem.h"
 #include "common/units.h"
 
+enum { SPARE_BLOCKS = 64 };
+
 int op_save_node(struct writer *w, struct node *n, struct err *err)
 {
 	struct saved_node s = { .node = n };
@@ -62,11 +64,17 @@ static u64 commit_need(struct writer *w)
 	return whole < queued ? whole : queued;
 }
 
+/* What everybody but those who free leaves behind: what the commit may take, and enough to delete something on a full filesystem. */
+static u64 kept_bytes(struct writer *w, unsigned flags)
+{
+	return flags & OP_FREES ? 0 : commit_need(w) + SPARE_BLOCKS * w->store->geo->nodesize;
+}
+
 static int op_reserve(struct op *op, unsigned leaves, unsigned flags, struct err *err)
 {
 	struct writer *w = op->txn->w;
 	u64 nodesize = w->store->geo->nodesize, height = w->roots->fs_tree ? w->roots->fs_tree->tree.level + 1 : 1;
-	u64 want = (leaves + height + 2) * nodesize, kept = flags & OP_FREES ? 0 : commit_need(w);
+	u64 want = (leaves + height + 2) * nodesize, kept = kept_bytes(w, flags);
 	int ret = alloc_reserve(w->alloc, BTRFS_BLOCK_GROUP_METADATA, want + kept, err);
 
 	if (ret)
@@ -80,10 +88,10 @@ static int op_reserve(struct op *op, unsigned leaves, unsigned flags, struct err
 static int op_affordable(struct op *op, struct err *err)
 {
 	struct writer *w = op->txn->w;
-	u64 need = commit_need(w);
-	int ret = op->flags & OP_FREES ? 0 : alloc_reserve(w->alloc, BTRFS_BLOCK_GROUP_METADATA, need, err);
+	u64 need = kept_bytes(w, op->flags);
+	int ret = alloc_reserve(w->alloc, BTRFS_BLOCK_GROUP_METADATA, need, err);
 
-	if (!ret && !(op->flags & OP_FREES))
+	if (!ret)
 		alloc_unreserve(w->alloc, BTRFS_BLOCK_GROUP_METADATA, need);
 	return ret;
 }

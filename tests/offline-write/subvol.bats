@@ -187,3 +187,27 @@ EOF
 	judge_peer a.img
 	judge_reader a.img
 }
+
+@test "on a full filesystem much is refused, nothing breaks, and all can be deleted" {
+	need_peer
+	truncate -s 112M a.img
+	"$PEER_MKFS" -q -f -n 4096 -m single a.img >/dev/null 2>&1
+	fuzz a.img 71 1 300 fill
+	fuzz a.img 72 3 1500
+	judge_peer a.img
+	judge_reader a.img
+	fuzz a.img 73 1 1 empty
+	judge_peer a.img
+	judge_reader a.img
+	[[ $(extents_of_others a.img) == 0 ]]
+}
+
+# bats test_tags=root
+@test "quota numbers stay right over many small commits" {
+	need_kernel
+	new a.img
+	fuzz a.img 81 1 4000 full drop
+	for seed in 82 83; do fuzz a.img $seed 25 8 drop; done
+	judge_reader a.img
+	numbers a.img
+}

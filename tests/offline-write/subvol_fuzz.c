@@ -125,6 +125,14 @@ static int step_data(struct work *w, struct loc dir, struct loc dir2)
 	}
 }
 
+/* On a full filesystem what was freed can be had after the next commit. */
+static int again(struct work *w)
+{
+	int ret = txn_commit(w->txn, &w->err);
+
+	return ret ? ret : txn_begin(w->fs->writer, &w->txn, &w->err);
+}
+
 /* A slice of each subvolume that is being deleted, or all of it. */
 static int step_drop(struct work *w, unsigned max)
 {
@@ -133,8 +141,13 @@ static int step_drop(struct work *w, unsigned max)
 	bool done;
 
 	for (size_t i = 0; !ret && i < list.len; i++)
-		if (list.v[i].deleted)
-			ret = subvol_drop(w->txn, list.v[i].id, max, &done, &w->err);
+		for (done = !list.v[i].deleted; !ret && !done;) {
+			ret = subvol_drop(w->txn, list.v[i].id, max ? max : 500, &done, &w->err);
+			if (max)
+				break;
+			if (!ret)
+				ret = again(w);
+		}
 	subvol_list_fini(&list);
 	return ret;
 }
@@ -237,13 +250,13 @@ static int dir_clear(struct work *w, struct loc dir)
 static int all_clear(struct work *w)
 {
 	struct subvol_list list;
-	bool again = true;
+	bool more = true;
 	int ret = 0;
 
 	ret = op_subvol_set_readonly(w->txn, BTRFS_FS_TREE_OBJECTID, false, &w->err);
 	/* children before parents: a parent is refused until they are gone */
-	while (again && !ret) {
-		again = false;
+	while (more && !ret) {
+		more = false;
 		ret = subvol_list(w->fs, &list, &w->err);
 		for (size_t i = 0; !ret && i < list.len; i++) {
 			if (list.v[i].deleted || list.v[i].id == BTRFS_FS_TREE_OBJECTID)
@@ -255,9 +268,11 @@ static int all_clear(struct work *w)
 					op_subvol_set_readonly(w->txn, parent->tree.id, false, &w->err);
 			}
 			ret = op_subvol_delete(w->txn, list.v[i].id, &w->err);
-			again = again || ret == -ENOTEMPTY;
+			more = more || ret == -ENOTEMPTY;
 			if (ret == -ENOTEMPTY)
 				ret = 0;
+			if (!ret)
+				ret = again(w);
 		}
 		subvol_list_fini(&list);
 	}
