@@ -352,8 +352,8 @@ enum { DEFAULT_LEN = sizeof(default_name) - 1 };
 static int default_entry(struct tree *t, const struct key *location, u64 transid, struct err *err)
 {
 	struct key key = KEY(BTRFS_ROOT_TREE_DIR_OBJECTID, BTRFS_DIR_ITEM_KEY, hash_name(default_name, DEFAULT_LEN));
-	struct { struct disk_dir_item d; char name[DEFAULT_LEN]; } PACKED fresh = { .d = { .location = key_disk(*location), .transid = le64_of(transid),
-		.name_len = le16_of(DEFAULT_LEN), .type = BTRFS_FT_DIR } };
+	struct disk_dir_item d = { .location = key_disk(*location), .transid = le64_of(transid), .name_len = le16_of(DEFAULT_LEN), .type = BTRFS_FT_DIR };
+	u8 fresh[sizeof(d) + DEFAULT_LEN];
 	struct path p CLEANUP(path_fini) = PATH_INIT;
 	struct dir_entry_view e;
 	struct item item;
@@ -361,9 +361,10 @@ static int default_entry(struct tree *t, const struct key *location, u64 transid
 	u8 *data;
 	int ret = tree_search_cow(t, &key, 0, &p, err);
 
-	memcpy(fresh.name, default_name, DEFAULT_LEN);
+	memcpy(fresh, &d, sizeof(d));
+	memcpy(fresh + sizeof(d), default_name, DEFAULT_LEN);
 	if (ret)
-		return ret < 0 ? ret : tree_insert(t, &key, &fresh, sizeof(fresh), err);
+		return ret < 0 ? ret : tree_insert(t, &key, fresh, sizeof(fresh), err);
 	for (item = path_item(&p); dir_item_next(&item, &pos, &e); from = pos)
 		if (e.name_len == DEFAULT_LEN && !memcmp(e.name, default_name, DEFAULT_LEN))
 			break;
