@@ -53,6 +53,8 @@ static void say(struct report *r, enum channel channel, const char *text)
 {
 	static const enum msg_level levels[] = { [CHANNEL_ERROR] = MSG_ERROR, [CHANNEL_WARNING] = MSG_WARNING, [CHANNEL_NOTE] = MSG_NOTE };
 
+	if (channel == CHANNEL_PART)
+		return;
 	if (channel == CHANNEL_PRINT) {
 		out_printf(r->ctx->out, "%s\n", text);
 		return;
@@ -111,6 +113,13 @@ static void json_finding(void *arg, const struct check_finding *f)
 		out_json_s64(o, "tree", f->tree);
 	if (f->ino)
 		out_json_u64(o, "inode", f->ino);
+	if (f->path)
+		out_json_str(o, "path", f->path);
+	if (f->name_len) {
+		out_json_strn(o, "name", f->name, f->name_len);
+		out_json_u64(o, "directory", f->parent);
+		out_json_u64(o, "index", f->index);
+	}
 	if (f->key.objectid || f->key.type || f->key.offset) {
 		out_obj(o, "key");
 		out_json_u64(o, "objectid", f->key.objectid);
@@ -118,10 +127,20 @@ static void json_finding(void *arg, const struct check_finding *f)
 		out_json_u64(o, "offset", f->key.offset);
 		out_end(o);
 	}
+	if (f->block)
+		out_json_u64(o, "block", f->block);
 	if (f->bytenr || f->len) {
 		out_json_u64(o, "bytenr", f->bytenr);
 		out_json_u64(o, "length", f->len);
 	}
+	if (f->have || f->want) {
+		out_json_u64(o, "have", f->have);
+		out_json_u64(o, "want", f->want);
+	}
+	if (f->devid)
+		out_json_u64(o, "devid", f->devid);
+	if (f->mirror)
+		out_json_u64(o, "mirror", f->mirror);
 	if (row->repair) {
 		out_json_str(o, "repair", row->repair);
 		out_json_bool(o, "repair-asks", row->kind == REPAIR_ASKS);

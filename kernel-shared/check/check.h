@@ -9,15 +9,24 @@
 
 enum check_phase { CHECK_LOG = 1, CHECK_ROOT_ITEMS, CHECK_EXTENTS, CHECK_FREE_SPACE, CHECK_FS_ROOTS, CHECK_CSUMS, CHECK_ROOT_REFS, CHECK_QUOTA };
 
-/* One thing that is wrong: what a renderer prints and a repair needs. */
+/* One thing that is wrong: what a renderer prints and a repair needs. What a field does not apply to is zero. */
 struct check_finding {
 	enum problem_id id;
 	enum check_phase phase;
-	u64 tree;             /* 0: none in particular */
-	u64 ino;              /* 0: none */
-	struct key key;       /* of the item meant, zero if none */
-	u64 bytenr, len;      /* the extent, block or range meant; 0: none */
-	const char *text;     /* the message, without its prefix; may have several lines */
+	u64 tree, tree_offset;  /* key of the tree's root item: objectid (0: none in particular), offset (of relocation and log trees) */
+	u64 ino;                /* the inode meant; of a name: the inode that it leads to */
+	struct key key;         /* of the item meant, or of the one that should be there */
+	u64 block;              /* the tree block that holds the item */
+	u64 bytenr, len;        /* the extent, tree block, block group, chunk or range meant; of a file's hole: in the file */
+	u64 parent, index;      /* of a name: its directory, its place there. Of a tree block: the block that points to it */
+	u64 have, want;         /* a value as found, and as it should be, where a row has one (its message prints them) */
+	u8 level, type, mirror; /* of a tree block; of a name (BTRFS_FT_*); of a bad copy (from 1) */
+	u64 devid;              /* of device problems and bad copies */
+	u64 last;               /* lost blocks: objectid of the first key that is surely not lost */
+	const u8 *name;         /* of a name, an extended attribute; not NUL-terminated */
+	u16 name_len;
+	const char *path;       /* of the file, from the top of its subvolume; NULL: not known */
+	const char *text;       /* the message, without its prefix; may have several lines */
 };
 
 /* The summary of check.md 1.5. */

@@ -19,7 +19,17 @@ bool blockmap_has(const struct blockmap *m, u64 bytenr);
 
 /* --- findings --- */
 
-struct where { u64 tree, ino, bytenr, len; struct key key; u64 order; };
+/* Where a finding is: as in struct check_finding; sorted by order first. */
+struct where {
+	u64 tree, tree_offset, ino, bytenr, len;
+	struct key key;
+	u64 block, parent, index, have, want, devid, last;
+	u8 level, type, mirror;
+	u16 name_len;
+	const u8 *name;       /* copied */
+	const char *path;     /* copied */
+	u64 order;
+};
 struct sink {
 	pthread_mutex_t lock;
 	VEC(struct kept) kept;

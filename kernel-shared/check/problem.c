@@ -4,7 +4,7 @@
 
 static const struct problem problems[PROBLEM_COUNT] = {
 #define PROBLEM(ID, name, severity, channel, repair, kind, format, meaning) \
-	[PROBLEM_##ID] = { name, SEVERITY_##severity, CHANNEL_##channel, repair, REPAIR_##kind, meaning },
+	[PROBLEM_##ID] = { name, format, SEVERITY_##severity, CHANNEL_##channel, repair, REPAIR_##kind, meaning },
 #include "kernel-shared/check/problems.def"
 #undef PROBLEM
 };

@@ -11,7 +11,8 @@ enum severity {
 	SEVERITY_ERROR,
 };
 /* Where the incumbent says it, and with which prefix. */
-enum channel { CHANNEL_ERROR /* "ERROR: " */, CHANNEL_WARNING /* "WARNING: " */, CHANNEL_NOTE /* standard error as it is */, CHANNEL_PRINT /* standard output */ };
+enum channel { CHANNEL_ERROR /* "ERROR: " */, CHANNEL_WARNING /* "WARNING: " */, CHANNEL_NOTE /* standard error as it is */, CHANNEL_PRINT /* standard output */,
+	       CHANNEL_PART /* not by itself: the line of another finding says it */ };
 /* Is the repair done without asking? */
 enum repair_kind { REPAIR_NONE, REPAIR_SAFE, REPAIR_ASKS };
 
@@ -29,6 +30,7 @@ enum problem_id {
 
 struct problem {
 	const char *name;     /* stable: "extent-refs" */
+	const char *message;  /* printf format */
 	enum severity severity;
 	enum channel channel;
 	const char *repair;   /* what is done about it, NULL: nothing */

@@ -28,11 +28,31 @@ static void sink_count(struct sink *s, enum check_phase phase, enum problem_id i
 	s->warnings += severity == SEVERITY_WARNING;
 }
 
+/* Text, path and name in one allocation, which text begins. */
+static struct check_finding finding_of(enum check_phase phase, enum problem_id id, const struct where *w, const char *text)
+{
+	struct check_finding f = {
+		.id = id, .phase = phase, .tree = w->tree, .tree_offset = w->tree_offset, .ino = w->ino, .key = w->key, .block = w->block,
+		.bytenr = w->bytenr, .len = w->len, .parent = w->parent, .index = w->index, .have = w->have, .want = w->want, .level = w->level,
+		.type = w->type, .mirror = w->mirror, .devid = w->devid, .last = w->last, .name_len = w->name_len,
+	};
+	size_t text_len = strlen(text) + 1, path_len = w->path ? strlen(w->path) + 1 : 0;
+	char *p = mem_alloc(1, text_len + path_len + w->name_len);
+
+	if (!p)
+		return f;
+	f.text = memcpy(p, text, text_len);
+	if (w->path)
+		f.path = memcpy(p + text_len, w->path, path_len);
+	if (w->name_len)
+		f.name = memcpy(p + text_len + path_len, w->name, w->name_len);
+	return f;
+}
+
 void check_report_(struct check *c, enum check_phase phase, enum problem_id id, const struct where *w, const char *fmt, ...)
 {
 	struct sink *s = &c->sink;
-	struct kept k = { .f = { .id = id, .phase = phase, .tree = w->tree, .ino = w->ino, .key = w->key, .bytenr = w->bytenr, .len = w->len },
-			  .order = w->order };
+	struct kept k = { .order = w->order };
 	char text[1024];
 	va_list ap;
 
@@ -44,7 +64,7 @@ void check_report_(struct check *c, enum check_phase phase, enum problem_id id, 
 	if (s->kept.len >= FINDINGS_MAX) {
 		s->dropped[phase]++;
 	} else {
-		k.f.text = mem_strdup(text);
+		k.f = finding_of(phase, id, w, text);
 		k.seq = s->kept.len;
 		if (!k.f.text || vec_push(&s->kept, k)) {
 			free((char *)k.f.text);
