@@ -4,6 +4,7 @@
 #include "cmds/cmd.h"
 #include "kernel-shared/bdev/bdev.h"
 #include "kernel-shared/format/super.h"
+#include "kernel-shared/volume/dumpfile.h"
 
 struct super_args {
 	bool full, all, force;
@@ -11,9 +12,19 @@ struct super_args {
 	u64 super, bytenr, mirror; /* mirror: the deprecated -i */
 };
 
+/* A device, or a metadata dump, which has the first copy only. */
+struct super_source { struct bdev *dev; struct dump_file *dump; };
+
 /* A superblock beyond the end of the device is an empty line, except the first: a device without room for that is none of btrfs. */
-static int read_super(struct cmd_ctx *ctx, struct bdev *dev, u64 bytenr, struct disk_super *sb, bool *beyond)
+static int read_super(struct cmd_ctx *ctx, const struct super_source *src, u64 bytenr, struct disk_super *sb, bool *beyond)
 {
+	struct bdev *dev = src->dev;
+
+	if (src->dump) {
+		*sb = src->dump->sb;
+		*beyond = bytenr != btrfs_super_offset[0];
+		return 0;
+	}
 	*beyond = bytenr > dev->size || dev->size - bytenr < sizeof(*sb);
 	if (*beyond && bytenr == btrfs_super_offset[0])
 		return cmd_error(ctx, "failed to read the superblock on %s at %llu: the device has only %llu bytes", dev->name, bytenr, dev->size);
@@ -37,12 +48,13 @@ static void print_json(struct cmd_ctx *ctx, const struct disk_super *sb, const s
 	out_end(ctx->out);
 }
 
-static int dump_copy(struct cmd_ctx *ctx, const struct super_args *a, struct bdev *dev, u64 bytenr)
+static int dump_copy(struct cmd_ctx *ctx, const struct super_args *a, const struct super_source *src, u64 bytenr)
 {
+	struct bdev *dev = src->dev;
 	struct print_ctx p;
 	struct disk_super sb;
 	bool beyond;
-	int ret = read_super(ctx, dev, bytenr, &sb, &beyond);
+	int ret = read_super(ctx, src, bytenr, &sb, &beyond);
 
 	if (ret)
 		return ret;
@@ -67,16 +79,21 @@ static int dump_copy(struct cmd_ctx *ctx, const struct super_args *a, struct bde
 static int dump_device(struct cmd_ctx *ctx, const struct super_args *a, const char *spec)
 {
 	u64 bytenr = a->has_bytenr ? a->bytenr : btrfs_super_offset[a->super];
-	struct bdev *dev;
-	int ret = bdev_open_spec(ctx->env, spec, BDEV_READ, &dev, &ctx->err);
+	struct super_source src = { NULL, NULL };
+	int ret = bdev_open_spec(ctx->env, spec, BDEV_READ, &src.dev, &ctx->err);
 
 	if (ret)
 		return cmd_error(ctx, "%s", err_text(&ctx->err));
-	if (!a->all)
-		ret = dump_copy(ctx, a, dev, bytenr);
+	if (dump_probe(src.dev) && dump_open(src.dev, &src.dump, &ctx->err))
+		ret = cmd_error(ctx, "%s", err_text(&ctx->err));
+	if (!ret && !a->all)
+		ret = dump_copy(ctx, a, &src, bytenr);
 	for (unsigned i = 0; a->all && !ret && i < BTRFS_SUPER_MIRROR_MAX; i++)
-		ret = dump_copy(ctx, a, dev, btrfs_super_offset[i]);
-	bdev_close(dev);
+		ret = dump_copy(ctx, a, &src, btrfs_super_offset[i]);
+	if (src.dump)
+		dump_close(src.dump);
+	else
+		bdev_close(src.dev);
 	return ret;
 }
 

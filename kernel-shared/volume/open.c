@@ -3,6 +3,8 @@
  * Spec: on-disk-format 1, 14.1 (steps 1 and 2); interface.md, "Where a filesystem is". */
 #include "common/mem.h"
 #include "common/units.h"
+#include "kernel-shared/volume/dumpfile.h"
+#include "kernel-shared/volume/dumpsrc.h"
 #include "kernel-shared/volume/scan.h"
 
 static const struct bdev *bottom_of(const struct bdev *b)
@@ -328,11 +330,43 @@ static int assemble(struct volume *vol, const struct volume_args *args, struct e
 	return ret ? ret : map_system_chunks(vol, err);
 }
 
-int volume_open(struct env *env, const struct volume_args *args, struct volume **out, struct err *err)
+/* A single device that holds a metadata dump is read through that. 1: so it is, and *out is open; 0: it is something else. */
+static int open_dump(struct env *env, const struct volume_args *args, struct volume **out, struct err *err)
 {
-	struct volume *vol = mem_zalloc(sizeof(*vol));
+	struct logical_source *src;
+	struct disk_super sb;
+	struct bdev *b;
 	int ret;
 
+	if (args->nspecs != 1 || is_tag(args->specs[0]) || bdev_open_spec(env, args->specs[0], BDEV_READ, &b, NULL))
+		return 0;
+	if (!dump_probe(b)) {
+		bdev_close(b);
+		return 0;
+	}
+	if (args->flags & VOLUME_WRITE)
+		ret = err_set(err, -EROFS, "%s is a metadata dump, which can only be read (btrfs-image -r restores it)", b->name);
+	else
+		ret = dump_source_new(b, &src, &sb, err);
+	if (ret) {
+		bdev_close(b);
+		return ret;
+	}
+	ret = volume_open_source(env, src, &sb, args->specs[0], out, err);
+	if (!ret)
+		return 1;
+	src->close(src);
+	return ret;
+}
+
+int volume_open(struct env *env, const struct volume_args *args, struct volume **out, struct err *err)
+{
+	struct volume *vol;
+	int ret = open_dump(env, args, out, err);
+
+	if (ret)
+		return min_t(int, ret, 0);
+	vol = mem_zalloc(sizeof(*vol));
 	if (!vol)
 		return err_nomem(err);
 	vol->env = env;
