@@ -4,26 +4,44 @@
 #ifndef CMDS_CHANGE_H
 #define CMDS_CHANGE_H
 
-#include "cmds/target.h"
-#include "kernel-shared/fs/write.h"
+#include "cmds/session.h"
 
 struct change {
 	struct fs *fs;
 	struct txn *txn;            /* open */
 	struct write_opts opts;     /* how new data is stored: the session's -o, or the defaults */
 	struct change_device *dev;  /* what was opened for this command alone; NULL inside a session */
+	u64 ops;                    /* operations kept before it began */
 };
 /* Opens the filesystem of a TARGET_DEVICE or TARGET_INSIDE (or joins the session's) and begins. Refused: what is mounted or open for writing elsewhere. With
- * --dry-run all goes to an overlay. Errors are printed; returns the exit code or 0. On failure there is nothing to end. */
+ * --dry-run all goes to an overlay. Errors are printed; returns the exit code or 0. On failure there is nothing to end. Inside a session places found
+ * before may be void afterwards. */
 int change_begin(struct cmd_ctx *ctx, const struct target *t, struct change *out);
 /* The inside path of t (follow: through a final symlink). Errors are printed; returns the exit code or 0. */
 int change_resolve(struct cmd_ctx *ctx, struct change *c, const struct target *t, bool follow, struct loc *loc);
-/* The directory and the name of the last component of t's path (which need not exist). *name points into t->path. */
+/* The directory and the name of the last component of t's path (which need not exist). *name points into t->path; "." and ".." are names like others
+ * (op_* refuse them), "/" has none: an error. */
 int change_resolve_parent(struct cmd_ctx *ctx, struct change *c, const struct target *t, struct loc *dir, const char **name, size_t *len);
 /* status: the command's exit code so far. 0: commits (inside a batch: keeps), else all since change_begin is undone (but for what change_checkpoint made
- * durable). Closes what change_begin opened. Returns status, or 1 when the commit fails, with an error printed. */
+ * durable; in a batch of which it changed something the batch can only be given up afterwards). Closes what change_begin opened. Returns status, or 1 when
+ * the commit fails, with an error printed. */
 int change_end(struct cmd_ctx *ctx, struct change *c, int status);
-/* Long work in slices (dropping subvolumes, receiving with --checkpoint): what is done so far becomes durable, unless a batch is open. c->txn may be another one afterwards. */
+/* Long work in slices (dropping subvolumes, receiving with --checkpoint): what is done so far becomes durable, unless a batch is open. c->txn may be another
+ * one afterwards. On failure (printed) change_end is still due, with a status. */
 int change_checkpoint(struct cmd_ctx *ctx, struct change *c);
+
+/* What was opened for changes: devices with their undo file, or with an overlay over each (dry run). fs moves when it is reloaded; NULL when that failed. */
+struct undo_log;
+struct change_device {
+	struct fs *fs;
+	struct undo_log *log;       /* NULL: no undo file, or it has been closed */
+	const char *undo;
+	bool dry_run;
+	u64 used;                   /* bytes in use when it was opened */
+};
+int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, bool dry_run, const char *undo, struct change_device **out);
+/* Gives up what is not committed, ends the undo file (one that nothing went into is removed when status is a failure), says what a dry run would have
+ * written. Returns status, or 1. */
+int change_device_close(struct cmd_ctx *ctx, struct change_device *dev, int status);
 
 #endif

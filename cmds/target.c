@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses of filesystems and of paths inside them. interface.md, "Where a filesystem is". */
-#include "cmds/target.h"
+#include "cmds/session.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -6,6 +6,8 @@
 #include "cmds/cmd.h"
 #include "kernel-shared/fs/inode.h"
 
+struct session; /* session.h */
+
 enum target_kind {
 	TARGET_HOST,      /* a path of the running system: mounted btrfs, or anything else */
 	TARGET_DEVICE,    /* a regular file or block device (with @..., several by commas) or UUID=/LABEL=, whole */
@@ -16,12 +18,6 @@ struct target {
 	VEC(char *) devices;  /* specs, heap */
 	char *path;           /* host path, or the path inside; heap */
 };
-/* An opened filesystem that command lines run inside of (ctx->session, made by `btrfs offline`). Arguments are then paths in it. */
-struct session {
-	struct fs *fs;
-	struct loc cwd;       /* where relative paths start */
-};
-
 /* Never fails on odd text: what is no address is a host path. A device that is mounted is TARGET_DEVICE, too: ask target_mountpoint(). */
 int target_parse(const char *arg, struct target *out);
 /* The same for an argument of a command: inside a session it is a TARGET_INSIDE without devices, whatever the text. -ENOMEM. */
@@ -33,6 +29,10 @@ void target_name(const struct target *t, struct strbuf *out);
 void target_close(struct cmd_ctx *ctx, struct fs *fs);
 /* Opens the filesystem of a TARGET_DEVICE or TARGET_INSIDE. Errors are printed (cmd_fail style); returns the exit code or 0. */
 int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **out);
+/* The same with more than flags to say; args->specs and nspecs are filled in. Never the session's. */
+int target_open_args(struct cmd_ctx *ctx, const struct target *t, struct fs_open_args *args, struct fs **out);
+/* A path inside fs, which the target's devices or the session have opened. follow: through a final symlink. */
+int target_resolve_in(struct cmd_ctx *ctx, const struct target *t, struct fs *fs, bool follow, struct loc *loc);
 /* target_open, and the inside path resolved (follow: through a final symlink). */
 int target_resolve(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **fs, struct loc *loc);
 

@@ -4,7 +4,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include "cmds/target.h"
+#include "cmds/session.h"
 
 void target_name(const struct target *t, struct strbuf *out)
 {
@@ -34,49 +34,64 @@ static int refuse_host(struct cmd_ctx *ctx, const char *path)
 	return cmd_error(ctx, "%s lies in a mounted filesystem: name its device or image", path);
 }
 
-int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **out)
+int target_open_args(struct cmd_ctx *ctx, const struct target *t, struct fs_open_args *args, struct fs **out)
 {
-	struct fs_open_args args = FS_OPEN_ARGS_INIT;
 	struct strbuf name CLEANUP(sb_fini) = STRBUF_INIT;
 
 	if (t->kind == TARGET_HOST)
 		return refuse_host(ctx, t->path);
-	if (!t->devices.len) {
-		*out = ctx->session->fs;
-		return 0;
-	}
-	args.specs = (const char *const *)t->devices.v;
-	args.nspecs = t->devices.len;
-	args.flags = fs_flags;
-	if (!(fs_flags & (FS_OPEN_WRITE | FS_OPEN_NOSCAN)))
-		args.flags |= FS_OPEN_NEIGHBOURS;
-	if (!fs_open(ctx->env, &args, out, &ctx->err))
+	args->specs = (const char *const *)t->devices.v;
+	args->nspecs = t->devices.len;
+	if (!fs_open(ctx->env, args, out, &ctx->err))
 		return 0;
 	for (size_t i = 0; i < t->devices.len; i++)
 		sb_printf(&name, "%s%s", i ? "," : "", t->devices.v[i]);
 	return cmd_fail(ctx, "cannot open file system on %s", sb_str(&name));
 }
 
-int target_resolve(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **fs, struct loc *loc)
+int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **out)
+{
+	struct fs_open_args args = FS_OPEN_ARGS_INIT;
+
+	if (t->kind != TARGET_HOST && !t->devices.len) {
+		*out = ctx->session->fs;
+		return 0;
+	}
+	args.flags = fs_flags;
+	if (!(fs_flags & (FS_OPEN_WRITE | FS_OPEN_NOSCAN)))
+		args.flags |= FS_OPEN_NEIGHBOURS;
+	return target_open_args(ctx, t, &args, out);
+}
+
+int target_resolve_in(struct cmd_ctx *ctx, const struct target *t, struct fs *fs, bool follow, struct loc *loc)
 {
 	struct strbuf name CLEANUP(sb_fini) = STRBUF_INIT;
-	int ret = target_open(ctx, t, fs_flags, fs);
+	int ret = 0;
 
-	if (ret)
-		return ret;
-	if (!(*fs)->fs_tree)
+	if (!fs->fs_tree)
 		ret = err_set(&ctx->err, -EIO, "the top-level subvolume cannot be read");
 	else if (t->kind == TARGET_DEVICE)
-		*loc = fs_top(*fs);
+		*loc = fs_top(fs);
+	else if (t->devices.len)
+		ret = fs_resolve(fs, fs_top(fs), t->path, follow, loc, &ctx->err);
 	else
-		ret = fs_resolve(*fs, t->devices.len ? fs_top(*fs) : ctx->session->cwd, t->path, true, loc, &ctx->err);
+		ret = *t->path ? fs_resolve_under(ctx->session->top, ctx->session->cwd, t->path, follow, loc, &ctx->err) : -ENOENT;
 	if (!ret)
 		return 0;
 	target_name(t, &name);
 	if (ret == -ENOENT || ret == -ENOTDIR || ret == -ELOOP || ret == -ENAMETOOLONG)
-		cmd_error(ctx, "cannot access '%s': %s", sb_str(&name), strerror(-ret));
-	else
-		cmd_fail(ctx, "cannot access '%s'", sb_str(&name));
-	target_close(ctx, *fs);
-	return 1;
+		return cmd_error(ctx, "cannot access '%s': %s", sb_str(&name), strerror(-ret));
+	return cmd_fail(ctx, "cannot access '%s'", sb_str(&name));
+}
+
+int target_resolve(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **fs, struct loc *loc)
+{
+	int ret = target_open(ctx, t, fs_flags, fs);
+
+	if (ret)
+		return ret;
+	ret = target_resolve_in(ctx, t, *fs, true, loc);
+	if (ret)
+		target_close(ctx, *fs);
+	return ret;
 }

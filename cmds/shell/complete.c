@@ -38,7 +38,7 @@ static void complete_path(struct cmd_ctx *ctx, const char *word, struct linedit_
 	struct loc loc;
 
 	sb_add(&dir, word, name - word);
-	if (fs_resolve_under(shell_of(ctx)->top, ctx->session->cwd, dir.len ? sb_str(&dir) : ".", true, &loc, NULL))
+	if (fs_resolve_under(ctx->session->top, ctx->session->cwd, dir.len ? sb_str(&dir) : ".", true, &loc, NULL))
 		return;
 	struct dir_iter it CLEANUP(dir_close) = dir_open(loc.root, loc.ino);
 	while (!dir_next(&it, &d, NULL)) {

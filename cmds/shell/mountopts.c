@@ -6,11 +6,19 @@
 
 static const struct { const char *name; unsigned flags; } plain[] = {
 	{ "defaults", 0 },
-	{ "ro", 0 },
 	{ "degraded", FS_OPEN_DEGRADED },
 	{ "nologreplay", FS_OPEN_NO_LOG_REPLAY },
 	{ "norecovery", FS_OPEN_NO_LOG_REPLAY },
 	{ "usebackuproot", FS_OPEN_BACKUP_ROOT },
+};
+
+static const struct { const char *name; size_t field; bool value; } switches[] = {
+	{ "ro", offsetof(struct shell_opts, read_only), true },
+	{ "rw", offsetof(struct shell_opts, read_only), false },
+	{ "nodatacow", offsetof(struct shell_opts, write.nodatacow), true },
+	{ "datacow", offsetof(struct shell_opts, write.nodatacow), false },
+	{ "nodatasum", offsetof(struct shell_opts, write.nodatasum), true },
+	{ "datasum", offsetof(struct shell_opts, write.nodatasum), false },
 };
 
 #define ALL_RESCUE (FS_OPEN_BACKUP_ROOT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_PARTIAL | FS_OPEN_NO_BLOCK_GROUPS | FS_OPEN_NO_DATA_CSUM | FS_OPEN_LENIENT)
@@ -61,10 +69,55 @@ static int add_device(struct shell_opts *o, const char *path, struct err *err)
 	return err_nomem(err);
 }
 
+/* ALG[:LEVEL]; "no" and "none" switch it off. */
+static int parse_compress(struct shell_opts *o, char *value, bool force, struct err *err)
+{
+	static const struct { const char *name; int max; } levels[] = { { "zlib", 9 }, { "zstd", 15 } };
+	char *level = strchr(value, ':');
+	int type;
+
+	if (level)
+		*level++ = 0;
+	type = !strcmp(value, "no") ? BTRFS_COMPRESS_NONE : compress_by_name(value);
+	if (type < 0)
+		return err_set(err, -EINVAL, "unknown compression '%s'", value);
+	o->write.compress = type;
+	o->write.force = force && type;
+	o->write.level = 0;
+	if (!level)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		char *end;
+		long n = strtol(level, &end, 10);
+
+		if (strcmp(value, levels[i].name))
+			continue;
+		if (!*level || *end || n < (i ? -15 : 0) || n > levels[i].max)
+			return err_set(err, -EINVAL, "%s has no level '%s'", value, level);
+		o->write.level = n;
+		return 0;
+	}
+	return err_set(err, -EINVAL, "%s has no levels", value);
+}
+
+static int parse_inline(struct shell_opts *o, const char *value, struct err *err)
+{
+	u64 bytes;
+	int ret = parse_size(value, &bytes, err);
+
+	if (!ret)
+		o->write.max_inline = min_t(u64, bytes, UINT32_MAX);
+	return ret;
+}
+
 static int parse_valued(struct shell_opts *o, const char *name, char *value, struct err *err)
 {
 	if (!strcmp(name, "rescue"))
 		return parse_rescue(o, value, err);
+	if (!strcmp(name, "compress") || !strcmp(name, "compress-force"))
+		return parse_compress(o, value, name[8], err);
+	if (!strcmp(name, "max_inline"))
+		return parse_inline(o, value, err);
 	if (!strcmp(name, "device"))
 		return add_device(o, value, err);
 	if (!strcmp(name, "subvolid")) {
@@ -90,6 +143,18 @@ static int parse_one(struct shell_opts *o, char *word, struct err *err)
 	if (value) {
 		*value++ = 0;
 		return parse_valued(o, word, value, err);
+	}
+	if (!strcmp(word, "compress") || !strcmp(word, "compress-force")) {
+		o->write.compress = BTRFS_COMPRESS_ZLIB;
+		o->write.force = word[8];
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
+		if (!strcmp(word, switches[i].name)) {
+			*(bool *)((char *)o + switches[i].field) = switches[i].value;
+			o->write.nodatasum |= o->write.nodatacow;
+			return 0;
+		}
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
 		if (!strcmp(word, plain[i].name)) {

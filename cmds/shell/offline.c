@@ -11,19 +11,21 @@
 struct offline_args {
 	struct strlist options;
 	const char *script;
-	bool force;
+	bool force, atomic;
 };
 #define OPT_STRUCT struct offline_args
 static const struct opt offline_opts[] = {
-	OPT_LIST('o', "options", options, "LIST", "mount options that mean something here: degraded, device=PATH, subvol=PATH, subvolid=ID, usebackuproot, "
-		 "nologreplay, rescue=usebackuproot|nologreplay|ignorebadroots|ignoredatacsums|ignoremetacsums|all, ro"),
+	OPT_LIST('o', "options", options, "LIST", "mount options that mean something here: compress[-force][=zlib|lzo|zstd|no[:LEVEL]], max_inline=SIZE, nodatacow, "
+		 "nodatasum, degraded, device=PATH, subvol=PATH, subvolid=ID, ro; for reading: usebackuproot, nologreplay, "
+		 "rescue=usebackuproot|nologreplay|ignorebadroots|ignoredatacsums|ignoremetacsums|all"),
 	OPT_STRING('f', "file", script, "FILE", "read commands from FILE, one a line; - for standard input", .complete = "file"),
+	OPT_FLAG(0, "atomic", atomic, "all lines are one transaction: when one fails nothing is changed"),
 	OPT_FLAG(0, "force", force, "work on a filesystem that is mounted; what is seen may be torn"),
 	OPT_END
 };
 #undef OPT_STRUCT
 
-/* The part of a shell that is told by -o subvol= and subvolid=. */
+/* What "/" means: -o subvol= or subvolid=, else the top level. */
 static int find_top(struct cmd_ctx *ctx, struct shell *sh)
 {
 	struct fs *fs = sh->session.fs;
@@ -38,15 +40,32 @@ static int find_top(struct cmd_ctx *ctx, struct shell *sh)
 	}
 	if (!root)
 		return cmd_error(ctx, "the top-level subvolume cannot be read; name another by -o subvolid=");
-	sh->top = (struct loc){ root, BTRFS_FIRST_FREE_OBJECTID };
+	sh->session.top = (struct loc){ root, BTRFS_FIRST_FREE_OBJECTID };
 	if (sh->o.subvol) {
-		ret = fs_resolve(fs, sh->top, sh->o.subvol, true, &sh->top, &ctx->err);
+		ret = fs_resolve(fs, sh->session.top, sh->o.subvol, true, &sh->session.top, &ctx->err);
 		if (ret)
 			return cmd_error(ctx, "cannot open subvolume '%s': %s", sh->o.subvol, ret == -ENOENT ? strerror(ENOENT) : err_text(&ctx->err));
-		if (sh->top.ino != BTRFS_FIRST_FREE_OBJECTID)
+		if (sh->session.top.ino != BTRFS_FIRST_FREE_OBJECTID)
 			return cmd_error(ctx, "'%s' is not a subvolume", sh->o.subvol);
 	}
-	sh->session.cwd = sh->top;
+	return 0;
+}
+
+/* The filesystem has been opened, or opened anew. A current directory that is no more becomes the top. */
+static int settle(struct cmd_ctx *ctx)
+{
+	struct shell *sh = shell_of(ctx);
+	struct session *s = &sh->session;
+	struct inode inode;
+	int ret = find_top(ctx, sh);
+
+	if (ret)
+		return ret;
+	ret = sh->cwd.len ? fs_resolve_under(s->top, s->top, sb_str(&sh->cwd), true, &s->cwd, NULL) : -ENOENT;
+	if (!ret && !inode_get(s->cwd.root, s->cwd.ino, &inode, NULL) && inode_is(&inode, 0040000))
+		return 0;
+	s->cwd = s->top;
+	sb_reset(&sh->cwd);
 	sb_char(&sh->cwd, '/');
 	return 0;
 }
@@ -60,31 +79,34 @@ static void warn_log(struct cmd_ctx *ctx, const struct fs *fs)
 
 static int open_shell(struct cmd_ctx *ctx, struct shell *sh, const struct offline_args *a)
 {
-	unsigned flags = sh->o.fs_flags | (a->force ? FS_OPEN_FORCE_MOUNTED | FS_OPEN_WARN_MOUNTED : FS_OPEN_REFUSE_MOUNTED);
-	struct target t;
-	int ret;
+	struct session *s = &sh->session;
+	struct target *t = &s->target;
+	struct cmd_ctx inner = *ctx;
 
-	if (target_parse(ctx->argv[0], &t))
+	s->fs_flags = sh->o.fs_flags | (a->force ? FS_OPEN_FORCE_MOUNTED | FS_OPEN_WARN_MOUNTED : FS_OPEN_REFUSE_MOUNTED);
+	s->read_only = sh->o.read_only;
+	s->opts = sh->o.write;
+	s->settle = settle;
+	s->dry_run = ctx->dry_run;
+	s->undo = ctx->undo;
+	s->atomic = a->atomic;
+	if (target_parse(ctx->argv[0], t))
 		return cmd_error(ctx, "not enough memory");
-	if (t.kind == TARGET_INSIDE) {
-		target_fini(&t);
+	if (t->kind == TARGET_INSIDE)
 		return cmd_error(ctx, "a device is expected, not a path inside one: %s", ctx->argv[0]);
-	}
-	for (size_t i = 0; i < sh->o.devices.len && t.kind == TARGET_DEVICE; i++) {
+	for (size_t i = 0; i < sh->o.devices.len && t->kind == TARGET_DEVICE; i++) {
 		char *copy = mem_strdup(sh->o.devices.v[i]);
 
-		if (!copy || vec_push(&t.devices, copy)) {
+		if (!copy || vec_push(&t->devices, copy)) {
 			free(copy);
-			target_fini(&t);
 			return cmd_error(ctx, "not enough memory");
 		}
 	}
-	ret = target_open(ctx, &t, flags, &sh->session.fs);
-	target_fini(&t);
-	if (ret)
-		return ret;
-	warn_log(ctx, sh->session.fs);
-	return find_top(ctx, sh);
+	if (target_open(ctx, t, s->fs_flags, &s->fs))
+		return 1;
+	warn_log(ctx, s->fs);
+	inner.session = s;
+	return settle(&inner);
 }
 
 /* One line of text. *empty: there was nothing in it. */
@@ -173,6 +195,14 @@ static int late_options(struct cmd_ctx *ctx, struct offline_args *a)
 		if (!strcmp(ctx->argv[1], "--force")) {
 			a->force = true;
 			used = 1;
+		} else if (!strcmp(ctx->argv[1], "--atomic")) {
+			a->atomic = true;
+			used = 1;
+		} else if (!strcmp(ctx->argv[1], "--dry-run")) {
+			ctx->dry_run = true;
+			used = 1;
+		} else if (ctx->argc > 2 && !strcmp(ctx->argv[1], "--undo")) {
+			ctx->undo = ctx->argv[2];
 		} else if (ctx->argc > 2 && script) {
 			a->script = ctx->argv[2];
 		} else if (ctx->argc > 2 && (!strcmp(ctx->argv[1], "-o") || !strcmp(ctx->argv[1], "--options"))) {
@@ -191,13 +221,19 @@ static int run_session(struct cmd_ctx *ctx, struct shell *sh, const struct offli
 {
 	struct cmd_ctx inner = *ctx;
 
+	int ret;
+
 	inner.session = &sh->session;
 	inner.words = "offline";
+	inner.dry_run = false; /* the session's from here on */
+	inner.undo = NULL;
 	if (ctx->argc > 1)
-		return shell_run(&inner, ctx->argc - 1, ctx->argv + 1);
-	if (a->script || !linedit_interactive())
-		return run_script(&inner, sh, a->script ? a->script : "-");
-	return run_prompt(&inner, sh);
+		ret = shell_run(&inner, ctx->argc - 1, ctx->argv + 1);
+	else if (a->script || !linedit_interactive())
+		ret = run_script(&inner, sh, a->script ? a->script : "-");
+	else
+		ret = run_prompt(&inner, sh);
+	return session_close(&inner, ret);
 }
 
 /* `btrfs offline hash DIRECTORY`: no device, no session. */
@@ -224,7 +260,7 @@ static int run_alone(struct cmd_ctx *ctx)
 static int offline_run(struct cmd_ctx *ctx, void *args)
 {
 	struct offline_args *a = args;
-	struct shell sh = { 0 };
+	struct shell sh = { .o.write = WRITE_OPTS_DEFAULT };
 	int ret;
 
 	if (is_hash(ctx))
@@ -239,10 +275,12 @@ static int offline_run(struct cmd_ctx *ctx, void *args)
 	}
 	if (!ret)
 		ret = open_shell(ctx, &sh, a);
-	if (!ret)
+	if (!ret) {
 		ret = run_session(ctx, &sh, a);
-	if (sh.session.fs)
+	} else {
 		fs_close(sh.session.fs);
+		target_fini(&sh.session.target);
+	}
 	shell_opts_fini(&sh.o);
 	sb_fini(&sh.cwd);
 	return ret;
@@ -256,6 +294,6 @@ static const char *const offline_details[] = {
 const struct cmd cmd_offline = {
 	.name = "offline", .usage = { "btrfs offline [options] DEVICE [COMMAND [ARGS...]]", "btrfs offline [options] -f FILE DEVICE",
 		"btrfs offline hash [--times none|mtime|all] DIRECTORY|DEVICE:/PATH" },
-	.brief = "A shell inside an unmounted filesystem: look at files, copy them out", .details = offline_details, .opts = offline_opts,
+	.brief = "A shell inside an unmounted filesystem: look at files, copy them in and out, change everything", .details = offline_details, .opts = offline_opts,
 	CMD_ARGS(struct offline_args), .min_args = 1, .max_args = -1,
-	.flags = CMD_OURS | CMD_NO_PERMUTE | CMD_JSON | CMD_PROGRESS | CMD_JOBS, .run = offline_run, .complete = "device" };
+	.flags = CMD_OURS | CMD_NO_PERMUTE | CMD_JSON | CMD_PROGRESS | CMD_JOBS | CMD_WRITES, .run = offline_run, .complete = "device" };

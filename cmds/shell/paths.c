@@ -17,7 +17,7 @@ int shell_resolve(struct cmd_ctx *ctx, const char *path, bool follow, struct loc
 	int ret;
 
 	err_clear(&ctx->err);
-	ret = *path ? fs_resolve_under(shell_of(ctx)->top, ctx->session->cwd, path, follow, loc, &ctx->err) : -ENOENT;
+	ret = *path ? fs_resolve_under(ctx->session->top, ctx->session->cwd, path, follow, loc, &ctx->err) : -ENOENT;
 	return ret ? shell_cannot(ctx, "access", path, ret) : 0;
 }
 

@@ -4,12 +4,14 @@
 #ifndef CMDS_SHELL_SHELL_H
 #define CMDS_SHELL_SHELL_H
 
-#include "cmds/target.h"
+#include "cmds/change.h"
 #include "kernel-shared/fs/file.h"
 
 /* What -o says, in the words of mount. */
 struct shell_opts {
 	unsigned fs_flags;
+	bool read_only;
+	struct write_opts write;
 	char *subvol;          /* heap; NULL: by id */
 	u64 subvolid;          /* 0: the top level */
 	struct strlist devices; /* further members; entries are heap */
@@ -19,9 +21,8 @@ void shell_opts_fini(struct shell_opts *o);
 int shell_opts_parse(struct shell_opts *o, const char *text, struct err *err);
 
 struct shell {
-	struct session session; /* what commands see: the filesystem, the current directory */
+	struct session session; /* what commands see: the filesystem, what "/" means (the top level or what -o says), the current directory */
 	struct shell_opts o;
-	struct loc top;        /* what "/" means: the top-level subvolume or the one of -o */
 	struct strbuf cwd;     /* the path of the current directory from top, "/" for top */
 	bool quit;
 };

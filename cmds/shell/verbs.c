@@ -9,9 +9,12 @@
 #include "common/mem.h"
 
 #define VERBS(X) \
+	X(abort) \
+	X(begin) \
 	X(cat) \
 	X(cd) \
 	X(checksum) \
+	X(commit) \
 	X(df) \
 	X(du) \
 	X(extents) \
@@ -23,9 +26,11 @@
 	X(lcd) \
 	X(ls) \
 	X(lsattr) \
+	X(mkdir) \
 	X(pwd) \
 	X(quit) \
 	X(readlink) \
+	X(rmdir) \
 	X(stat) \
 	X(tree)
 #define DECLARE(id) extern const struct cmd verb_##id;
@@ -34,7 +39,7 @@ VERBS(DECLARE)
 static const struct cmd *const verb_rows[] = { VERBS(ROW) NULL };
 const struct cmd cmd_shell = {
 	.name = "offline", .usage = { "btrfs offline [options] DEVICE [COMMAND [ARGS...]]" }, .subs = verb_rows,
-	.info = "look at and copy files of an unmounted filesystem" };
+	.info = "look at and change an unmounted filesystem" };
 
 static bool is_verb(const char *word)
 {
@@ -176,7 +181,7 @@ static int cd_run(struct cmd_ctx *ctx, void *args)
 
 	sb_puts(&path, sb_str(&sh->cwd));
 	walk_text(&path, arg);
-	ret = fs_resolve_under(sh->top, sh->top, sb_str(&path), true, &loc, &ctx->err);
+	ret = fs_resolve_under(sh->session.top, sh->session.top, sb_str(&path), true, &loc, &ctx->err);
 	if (!ret)
 		ret = inode_get(loc.root, loc.ino, &inode, &ctx->err);
 	if (!ret && !inode_is(&inode, 0040000))

@@ -82,6 +82,7 @@ int bdev_overlay_commit(struct bdev *overlay, u64 from, u64 to, struct err *err)
  * checksums, sizes and free space too. Several devices may share one undo file. Takes lower. Spec: architecture.md, decision 6. */
 struct undo_log;
 int undo_log_create(struct env *env, const char *path, struct undo_log **out, struct err *err);
+bool undo_log_used(const struct undo_log *log); /* has anything been written to a device? */
 int undo_log_close(struct undo_log *log, struct err *err); /* records the end state of every device; call before the bdevs close */
 int bdev_undo_new(struct bdev *lower, struct undo_log *log, struct bdev **out, struct err *err);
 /* Puts back what the log holds: devices in the order in which they were wrapped. Refused (-ESTALE) if a device has changed since. */

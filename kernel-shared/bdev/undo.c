@@ -36,7 +36,7 @@ struct undo_log {
 	char *path;
 	u64 end, seq;
 	struct strbuf batch;
-	bool failed;
+	bool failed, used;
 	VEC(struct undo *) devices;
 };
 
@@ -177,6 +177,7 @@ static int drain_locked(struct undo *u, struct err *err)
 	}
 	if (!ret)
 		ret = log_write(u->log, true, err);
+	u->log->used = true;
 	if (!ret)
 		ret = bdev_overlay_commit(u->b.lower, 0, u->b.size, err);
 	if (!ret) {
@@ -285,6 +286,8 @@ static int resize_locked(struct undo *u, u64 size, struct err *err)
 
 	if (!ret)
 		ret = log_resize(u, size, err);
+	if (u->log)
+		u->log->used = true;
 	if (!ret)
 		ret = bdev_resize(u->disk, size, err);
 	if (ret)
@@ -433,6 +436,11 @@ static int record_end(struct undo *u, struct err *err)
 	log_head(u->log, u->index, UNDO_CLOSE, u->disk->size, 0, 0);
 	free(buf);
 	return ret;
+}
+
+bool undo_log_used(const struct undo_log *log)
+{
+	return log->used;
 }
 
 int undo_log_close(struct undo_log *log, struct err *err)

@@ -12,7 +12,7 @@ static unsigned volume_flags(unsigned flags)
 	static const struct { unsigned fs, volume; } map[] = {
 		{ FS_OPEN_WRITE, VOLUME_WRITE }, { FS_OPEN_NOSCAN, VOLUME_NOSCAN }, { FS_OPEN_DEGRADED, VOLUME_DEGRADED },
 		{ FS_OPEN_NEIGHBOURS, VOLUME_NEIGHBOURS }, { FS_OPEN_WARN_MOUNTED, VOLUME_WARN_MOUNTED },
-		{ FS_OPEN_FORCE_MOUNTED, VOLUME_FORCE_MOUNTED },
+		{ FS_OPEN_FORCE_MOUNTED, VOLUME_FORCE_MOUNTED }, { FS_OPEN_DRY_RUN, VOLUME_DRY_RUN },
 	};
 	unsigned out = 0;
 
@@ -195,18 +195,42 @@ int fs_open_path(struct env *env, const char *spec, unsigned flags, struct fs **
 	return fs_open(env, &args, out, err);
 }
 
-void fs_close(struct fs *fs)
+static void fs_close_but_volume(struct fs *fs)
 {
-	if (!fs)
-		return;
 	writer_close(fs->writer);
 	roots_free(fs);
 	fs_change_fini(fs);
 	nstore_fini(&fs->store);
-	volume_close(fs->vol);
 	hmap_fini(&fs->told);
 	pthread_mutex_destroy(&fs->roots_lock);
 	free(fs);
+}
+
+void fs_close(struct fs *fs)
+{
+	struct volume *vol = fs ? fs->vol : NULL;
+
+	if (!fs)
+		return;
+	fs_close_but_volume(fs);
+	volume_close(vol);
+}
+
+int fs_reload(struct fs **fs, struct err *err)
+{
+	struct fs_open_args args = FS_OPEN_ARGS_INIT;
+	struct volume *vol = (*fs)->vol;
+	struct env *env = (*fs)->env;
+	int ret;
+
+	args.flags = (*fs)->flags;
+	fs_close_but_volume(*fs);
+	*fs = NULL;
+	ret = volume_reload(vol, err);
+	if (!ret)
+		return fs_open_volume(env, vol, &args, fs, err);
+	volume_close(vol);
+	return ret;
 }
 
 struct root *fs_block_group_root(struct fs *fs)

@@ -65,6 +65,7 @@ enum {
 	FS_OPEN_NO_DATA_CSUM = 1 << 12, /* rescue=ignoredatacsums: file_read does not verify */
 	FS_OPEN_NEIGHBOURS = 1 << 13,
 	FS_OPEN_NO_BLOCK_GROUPS = 1 << 14, /* rescue=ignorebadroots: extent, block group, free space, csum, uuid and quota trees are not needed */
+	FS_OPEN_DRY_RUN = 1 << 16,      /* with FS_OPEN_WRITE: what is written stays in memory; no permission to write is needed */
 	FS_OPEN_QUIET = 1 << 15,        /* no reader messages: whoever opens sets store.on_bad_copy, or does without */
 };
 struct fs_open_args {
@@ -89,6 +90,9 @@ int fs_open_volume(struct env *env, struct volume *vol, const struct fs_open_arg
 /* A single device or image with default arguments. */
 int fs_open_path(struct env *env, const char *spec, unsigned flags, struct fs **out, struct err *err);
 void fs_close(struct fs *fs);
+/* Gives up all changes since the last commit and opens what is on the devices, which stay open. All that was had of *fs (roots, places) is gone. On
+ * failure *fs is NULL and everything is closed. */
+int fs_reload(struct fs **fs, struct err *err);
 
 /* The tree of a subvolume (5, 256..), by id; the newest ROOT_ITEM of that objectid. The root block is known to be readable.
  * 0, -ENOENT, <0. Thread-safe. */

@@ -188,13 +188,13 @@ int txn_commit(struct txn *txn, struct err *err)
 	struct writer *w = txn->w;
 	int ret;
 
+	if (w->dead)
+		return err_set(err, -EROFS, "the transaction was aborted");
 	if (--txn->nesting)
 		return 0;
-	ret = w->dead ? err_set(err, -EROFS, "the transaction was aborted") : 0;
-	if (!ret && !w->changed.len && !ref_pending(w->alloc) && !memcmp(&w->super, &w->vol->sb, sizeof(w->super)))
+	if (!w->changed.len && !ref_pending(w->alloc) && !memcmp(&w->super, &w->vol->sb, sizeof(w->super)))
 		return 0;
-	if (!ret)
-		ret = commit(txn, err);
+	ret = commit(txn, err);
 	if (ret) {
 		txn_abort(txn);
 		return err_wrap(err, ret, "cannot commit transaction %llu", w->source.transid);

@@ -38,6 +38,7 @@ struct writer {
 	VEC(struct hook) hooks;
 	u64 memory;
 	bool dead;
+	u64 ops;                      /* kept */
 	struct txn txn;               /* open while nesting > 0 */
 	struct op op;                 /* open while depth > 0 */
 	struct hmap dirty;            /* bytenr -> struct node *, held */

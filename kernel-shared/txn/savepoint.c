@@ -239,6 +239,7 @@ int op_end(struct op *op, int ret, struct err *err)
 	}
 	op_forget(op);
 	w->source.epoch++;
+	w->ops += !failed && ret >= 0;
 	if (!failed && ret >= 0)
 		failed = relieve(w, &second);
 	if (failed) {

@@ -79,6 +79,7 @@ struct roots *txn_roots(struct txn *txn) { return txn->w->roots; }
 struct env *txn_env(struct txn *txn) { return txn->w->env; }
 struct disk_super *txn_super(struct txn *txn) { return &txn->w->super; }
 u64 txn_id(const struct txn *txn) { return txn->w->source.transid; }
+u64 txn_ops(const struct txn *txn) { return txn->w->ops; }
 bool writer_dead(const struct writer *w) { return w->dead; }
 
 void writer_set_memory(struct writer *w, u64 bytes)

@@ -41,6 +41,8 @@ bool writer_dead(const struct writer *w);
 /* Begins, or joins the one that is open (nested begin/end count; the outermost txn_end decides). Nothing that the last commit refers to is ever overwritten. */
 int txn_begin(struct writer *w, struct txn **out, struct err *err);
 u64 txn_id(const struct txn *txn);                       /* the generation being written */
+/* How many operations have been kept since the filesystem was opened: none in between, nothing has changed. */
+u64 txn_ops(const struct txn *txn);
 /* Makes everything durable. On failure the transaction is aborted and the devices hold the last commit. */
 int txn_commit(struct txn *txn, struct err *err);
 void txn_abort(struct txn *txn);

@@ -7,7 +7,7 @@
 #include "kernel-shared/volume/dumpsrc.h"
 #include "kernel-shared/volume/scan.h"
 
-static const struct bdev *bottom_of(const struct bdev *b)
+const struct bdev *bdev_bottom(const struct bdev *b)
 {
 	while (b->lower)
 		b = b->lower;
@@ -16,13 +16,14 @@ static const struct bdev *bottom_of(const struct bdev *b)
 
 static void warn_mounted(struct env *env, const struct bdev *b)
 {
-	if (bdev_in_use(bottom_of(b)->name, NULL, NULL) > 0)
-		env_msg(env, MSG_WARNING, "%s already mounted, results may be inaccurate", bottom_of(b)->name);
+	if (bdev_in_use(bdev_bottom(b)->name, NULL, NULL) > 0)
+		env_msg(env, MSG_WARNING, "%s already mounted, results may be inaccurate", bdev_bottom(b)->name);
 }
 
 static int open_one(struct volume *vol, const struct volume_args *args, const char *spec, struct bdev **out, struct err *err)
 {
-	unsigned flags = (args->flags & VOLUME_WRITE ? BDEV_WRITE : 0) | (args->flags & VOLUME_FORCE_MOUNTED ? BDEV_FORCE : 0);
+	bool dry = args->flags & VOLUME_DRY_RUN;
+	unsigned flags = (args->flags & VOLUME_WRITE && !dry ? BDEV_WRITE : 0) | (args->flags & VOLUME_FORCE_MOUNTED ? BDEV_FORCE : 0);
 	struct bdev *b;
 	int ret = bdev_open_spec(vol->env, spec, flags, &b, err);
 
@@ -30,7 +31,9 @@ static int open_one(struct volume *vol, const struct volume_args *args, const ch
 		return ret;
 	if (args->flags & VOLUME_WARN_MOUNTED && !(args->flags & VOLUME_WRITE))
 		warn_mounted(vol->env, b);
-	if (args->wrap)
+	if (dry)
+		ret = bdev_overlay_new(b, &b, err);
+	if (!ret && args->wrap)
 		ret = args->wrap(args->wrap_arg, &b, err);
 	if (ret) {
 		bdev_close(b);
@@ -142,7 +145,7 @@ static bool is_ours(const struct volume *vol, const struct disk_super *sb)
 }
 
 /* The newest superblock speaks for the filesystem; among equals the first device named; a seed only for want of others. */
-static void choose_main(struct volume *vol, const struct volume_args *args)
+void volume_choose_main(struct volume *vol, const struct volume_args *args)
 {
 	vol->main = vol->devices.v[0];
 	for (size_t i = 1; i < vol->devices.len && !by_hand(args); i++) {
@@ -197,7 +200,7 @@ static int look_around(struct volume *vol, struct err *err)
 		return err_nomem(err);
 	for (size_t i = 0; i < vol->devices.len && !ret && vol->flags & VOLUME_NEIGHBOURS && !vol->writable; i++)
 		if (vol->devices.v[i]->bdev && !vol->devices.v[i]->bdev->block)
-			ret = scan_neighbours(vol->env, bottom_of(vol->devices.v[i]->bdev)->name, &c->found, err);
+			ret = scan_neighbours(vol->env, bdev_bottom(vol->devices.v[i]->bdev)->name, &c->found, err);
 	return ret;
 }
 
@@ -247,7 +250,7 @@ static int complete(struct volume *vol, const struct volume_args *args, struct e
 	if (!ret)
 		ret = adopt(vol, args, vol->fsids[0], err);
 	if (!ret)
-		choose_main(vol, args);
+		volume_choose_main(vol, args);
 	return ret;
 }
 
@@ -278,7 +281,7 @@ int volume_add_seed(struct volume *vol, const u8 fsid[16], struct err *err)
 	return ret ? ret : devset_check_seeds(vol, err);
 }
 
-static int check_generations(const struct volume *vol, struct err *err)
+int volume_check_generations(const struct volume *vol, struct err *err)
 {
 	for (size_t i = 0; vol->writable && i < vol->devices.len; i++)
 		if (vol->devices.v[i]->stale)
@@ -287,7 +290,7 @@ static int check_generations(const struct volume *vol, struct err *err)
 	return 0;
 }
 
-static int map_system_chunks(struct volume *vol, struct err *err)
+int volume_map_system_chunks(struct volume *vol, struct err *err)
 {
 	const struct disk_chunk *chunk;
 	struct key key;
@@ -317,7 +320,7 @@ static int assemble(struct volume *vol, const struct volume_args *args, struct e
 
 	if (ret)
 		return ret;
-	choose_main(vol, args);
+	volume_choose_main(vol, args);
 	ret = check_fsids(vol, err);
 	if (!ret)
 		ret = super_check_features(&vol->sb, vol->writable, err);
@@ -326,8 +329,8 @@ static int assemble(struct volume *vol, const struct volume_args *args, struct e
 	if (!ret)
 		ret = complete(vol, args, err);
 	if (!ret)
-		ret = check_generations(vol, err);
-	return ret ? ret : map_system_chunks(vol, err);
+		ret = volume_check_generations(vol, err);
+	return ret ? ret : volume_map_system_chunks(vol, err);
 }
 
 /* A single device that holds a metadata dump is read through that. 1: so it is, and *out is open; 0: it is something else. */
@@ -397,7 +400,7 @@ int volume_open_source(struct env *env, struct logical_source *src, const struct
 	if (!ret)
 		ret = super_check_features(&vol->sb, false, err);
 	if (!ret)
-		ret = map_system_chunks(vol, err);
+		ret = volume_map_system_chunks(vol, err);
 	if (ret) {
 		vol->source = NULL; /* the caller's again */
 		volume_close(vol);

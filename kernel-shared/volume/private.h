@@ -16,6 +16,12 @@ int devset_check_seeds(const struct volume *vol, struct err *err);
 /* Counts missing stripes again after a device came. */
 void volume_count_missing(struct volume *vol);
 void chunk_free(struct chunk *c);
+/* Steps of opening that reloading takes again. */
+void volume_choose_main(struct volume *vol, const struct volume_args *args);
+int volume_check_generations(const struct volume *vol, struct err *err);
+int volume_map_system_chunks(struct volume *vol, struct err *err);
+/* The layer that has the device's own name. */
+const struct bdev *bdev_bottom(const struct bdev *b);
 /* An old-style restored metadata image: every address is its own place, whatever the chunk tree says. Spec: metadump 4.6. */
 static inline bool volume_is_flat(const struct volume *vol)
 {

@@ -74,6 +74,7 @@ enum {
 	VOLUME_LENIENT = 1 << 4,      /* superblocks that break rules are used as far as possible; duplicates still refused */
 	VOLUME_FORCE_MOUNTED = 1 << 5,
 	VOLUME_WARN_MOUNTED = 1 << 6, /* reading a mounted device: warn and go on */
+	VOLUME_DRY_RUN = 1 << 7,      /* with VOLUME_WRITE: devices are opened for reading, and what is written stays in memory, in an overlay on each */
 };
 struct volume_args {
 	const char *const *specs;     /* paths with optional @..., or UUID=/LABEL= */
@@ -93,6 +94,11 @@ int volume_open(struct env *env, const struct volume_args *args, struct volume *
 /* A metadata dump as the only "device": superblock and reads come from it. Takes src. */
 int volume_open_source(struct env *env, struct logical_source *src, const struct disk_super *sb, const char *name, struct volume **out, struct err *err);
 void volume_close(struct volume *vol);
+/* Back to what the devices say: superblocks are read anew and only system chunks are mapped. For whoever gives up a transaction. */
+int volume_reload(struct volume *vol, struct err *err);
+/* Has anybody else touched the devices since they were opened, or last written? -EBUSY: mounted meanwhile (by whom), -ESTALE: a superblock is not the
+ * one that we know. Locks do not keep a kernel from mounting an image. */
+int volume_check_untouched(struct volume *vol, struct err *err);
 
 struct device *volume_device(struct volume *vol, u64 devid, const u8 *uuid /* NULL: any */);
 /* From the chunk tree: a DEV_ITEM (makes a missing device known) and a CHUNK_ITEM. Idempotent. 0, -EUCLEAN, -ENOMEM. */

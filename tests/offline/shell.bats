@@ -82,10 +82,11 @@ teardown() { finish; }
 	same "behind the device" inside "$(btrfs_ours offline t.img -o "ro,subvolid=$id" cat file)"
 	same "the root is the subvolume" file "$(btrfs_ours offline -o subvol=d/sub t.img ls ../../..)"
 	same rescue inside "$(btrfs_ours offline -o ro,rescue=nologreplay:ibadroots:ignoredatacsums -o usebackuproot t.img cat d/sub/file)"
-	for o in nosuch compress=zstd rescue=nosuch subvolid=x subvolid=999 subvol=nowhere subvol=d; do
+	for o in nosuch compress=zst compress=zstd:99 rescue=nosuch subvolid=x subvolid=999 subvol=nowhere subvol=d; do
 		run_btrfs offline -o "$o" t.img ls
 		expect 1
-		has "${o#*=}"
+		o=${o#*=}
+		has "${o#*:}"
 	done
 }
 

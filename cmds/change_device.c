@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices opened for changes: --undo keeps the way back, --dry-run keeps the devices as they are. */
+#include <unistd.h>
+#include "cmds/change.h"
+#include "common/mem.h"
+
+static int wrap_undo(void *arg, struct bdev **b, struct err *err)
+{
+	struct change_device *dev = arg;
+
+	return dev->log ? bdev_undo_new(*b, dev->log, b, err) : 0;
+}
+
+/* What is torn, half read or half believed is not to be built upon. */
+static int refuse_flags(struct cmd_ctx *ctx, unsigned fs_flags)
+{
+	if (fs_flags & (FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_BLOCK_GROUPS | FS_OPEN_NO_DATA_CSUM | FS_OPEN_BACKUP_ROOT | FS_OPEN_IGNORE_TRANSID))
+		return cmd_error(ctx, "rescue options are for reading: nothing is written with them");
+	return 0;
+}
+
+int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, bool dry_run, const char *undo, struct change_device **out)
+{
+	struct fs_open_args args = FS_OPEN_ARGS_INIT;
+	struct change_device *dev;
+	int ret = refuse_flags(ctx, fs_flags);
+
+	if (ret)
+		return ret;
+	dev = mem_zalloc(sizeof(*dev));
+	if (!dev)
+		return cmd_error(ctx, "not enough memory");
+	dev->dry_run = dry_run;
+	dev->undo = dry_run ? NULL : undo;
+	args.flags = (fs_flags & FS_OPEN_DEGRADED) | (fs_flags & FS_OPEN_NO_LOG_REPLAY) | FS_OPEN_WRITE;
+	if (dry_run)
+		args.flags |= FS_OPEN_DRY_RUN | FS_OPEN_REFUSE_MOUNTED;
+	args.wrap = wrap_undo;
+	args.wrap_arg = dev;
+	if (dev->undo && t->kind != TARGET_HOST && undo_log_create(ctx->env, undo, &dev->log, &ctx->err))
+		ret = cmd_error(ctx, "%s", err_text(&ctx->err));
+	if (!ret)
+		ret = target_open_args(ctx, t, &args, &dev->fs);
+	if (ret) {
+		if (dev->log) { /* the devices are closed */
+			undo_log_close(dev->log, NULL);
+			unlink(undo);
+		}
+		free(dev);
+		return ret;
+	}
+	dev->used = le64_get(dev->fs->sb->bytes_used);
+	*out = dev;
+	return 0;
+}
+
+/* How much of a device a dry run holds in memory. */
+static u64 overlay_bytes(struct bdev *b, u64 *places)
+{
+	u64 pos = 0, start, len, sum = 0;
+
+	for (*places = 0; bdev_overlay_next(b, pos, &start, &len); pos = start + len) {
+		sum += len;
+		++*places;
+	}
+	return sum;
+}
+
+static void tell_dry_run(struct cmd_ctx *ctx, struct fs *fs, u64 used_before)
+{
+	s64 more = le64_get(fs->sb->bytes_used) - used_before;
+
+	for (size_t i = 0; i < fs->vol->devices.len; i++) {
+		struct device *d = fs->vol->devices.v[i];
+		u64 places, bytes = d->bdev && !d->seed ? overlay_bytes(d->bdev, &places) : 0;
+
+		if (bytes)
+			cmd_say(ctx, 1, "Dry run: %s would be written to %s in %llu places\n", units_human(bytes), d->path, places);
+	}
+	cmd_say(ctx, 1, "Dry run: nothing was written; %s %s would be in use\n", units_human(more < 0 ? -more : more), more < 0 ? "less" : "more");
+}
+
+int change_device_close(struct cmd_ctx *ctx, struct change_device *dev, int status)
+{
+	bool used = dev->log && undo_log_used(dev->log);
+
+	if (dev->dry_run && !status && dev->fs && !ctx->out->json)
+		tell_dry_run(ctx, dev->fs, dev->used);
+	err_clear(&ctx->err);
+	if (dev->log && undo_log_close(dev->log, &ctx->err))
+		status = cmd_fail(ctx, "the undo file %s is not whole", dev->undo);
+	if (dev->undo && status && !used)
+		unlink(dev->undo);
+	fs_close(dev->fs);
+	free(dev);
+	return status;
+}

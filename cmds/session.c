@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The session of `btrfs offline` as changes see it: opened for writing when it is needed, batches, and the way back. */
+#include "cmds/change.h"
+
+int session_writable(struct cmd_ctx *ctx)
+{
+	struct session *s = ctx->session;
+	bool dry_run = s->dry_run || ctx->dry_run;
+	const char *undo = ctx->undo ? ctx->undo : s->undo;
+	int ret;
+
+	if (!s->fs)
+		return cmd_error(ctx, "the session is over");
+	if (s->read_only)
+		return cmd_error(ctx, "the session is read-only (-o ro)");
+	if (s->dev && (dry_run != s->dev->dry_run || (undo && (!s->dev->undo || strcmp(undo, s->dev->undo))) ))
+		return cmd_error(ctx, "--dry-run and --undo hold for a whole session: give them before the device");
+	if (s->dev)
+		return 0;
+	ret = change_device_open(ctx, &s->target, s->fs_flags, dry_run, undo, &s->dev);
+	if (ret)
+		return ret;
+	fs_close(s->fs);
+	s->fs = s->dev->fs;
+	return s->settle(ctx);
+}
+
+int session_reload(struct cmd_ctx *ctx)
+{
+	struct session *s = ctx->session;
+
+	s->batch = NULL;
+	s->batch_failed = false;
+	if (fs_reload(&s->dev->fs, &ctx->err)) {
+		s->fs = NULL;
+		return cmd_fail(ctx, "cannot open the filesystem again, the session is over");
+	}
+	s->fs = s->dev->fs;
+	return s->settle(ctx);
+}
+
+int session_begin(struct cmd_ctx *ctx)
+{
+	struct session *s = ctx->session;
+	int ret = s->batch ? cmd_error(ctx, "a batch is open: 'commit' or 'abort' ends it") : session_writable(ctx);
+
+	if (ret)
+		return ret;
+	if (volume_check_untouched(s->fs->vol, &ctx->err) || txn_begin(s->fs->writer, &s->batch, &ctx->err)) {
+		s->batch = NULL;
+		return cmd_error(ctx, "%s", err_text(&ctx->err));
+	}
+	return 0;
+}
+
+int session_commit(struct cmd_ctx *ctx)
+{
+	struct session *s = ctx->session;
+	int ret;
+
+	if (!s->batch)
+		return cmd_error(ctx, "there is no batch: 'begin' opens one");
+	if (s->batch_failed)
+		return cmd_error(ctx, "a command of the batch failed half way: only 'abort' is left");
+	ret = volume_check_untouched(s->fs->vol, &ctx->err);
+	if (!ret)
+		ret = txn_commit(s->batch, &ctx->err);
+	s->batch = NULL;
+	if (!ret)
+		return 0;
+	cmd_error(ctx, "%s", err_text(&ctx->err));
+	session_reload(ctx);
+	return 1;
+}
+
+int session_abort(struct cmd_ctx *ctx)
+{
+	if (!ctx->session->batch)
+		return cmd_error(ctx, "there is no batch: 'begin' opens one");
+	return session_reload(ctx);
+}
+
+int session_close(struct cmd_ctx *ctx, int status)
+{
+	struct session *s = ctx->session;
+
+	if (s->batch && s->atomic && !status)
+		status = session_commit(ctx);
+	if (s->batch && !s->atomic)
+		cmd_warn(ctx, "the batch was not committed: nothing of it is kept");
+	if (s->dev)
+		status = change_device_close(ctx, s->dev, status);
+	else if (s->fs)
+		fs_close(s->fs);
+	s->dev = NULL;
+	s->fs = NULL;
+	s->batch = NULL;
+	target_fini(&s->target);
+	return status;
+}
