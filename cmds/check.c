@@ -2,23 +2,7 @@
 /* btrfs check, also as btrfsck. Spec: check.md 1, cli 17. */
 #include <stdlib.h>
 #include <strings.h>
-#include "cmds/target.h"
-#include "kernel-shared/check/check.h"
-
-struct check_opts {
-	bool backup, readonly, force, data_csum, progress, ignored;
-	u64 super, tree_root, chunk_root, memory;
-	bool has_super, has_tree_root, has_chunk_root, has_memory;
-	const char *temp;
-};
-
-struct report {
-	struct cmd_ctx *ctx;
-	const struct check_opts *opts;
-	const struct fs *fs;
-	bool v2;              /* the free space tree is in use */
-	u64 errors;
-};
+#include "cmds/check.h"
 
 /* --- text --- */
 
@@ -49,7 +33,7 @@ static const char *phase_failed(enum check_phase phase)
 	}
 }
 
-static void say(struct report *r, enum channel channel, const char *text)
+void check_say(struct report *r, enum channel channel, const char *text)
 {
 	static const enum msg_level levels[] = { [CHANNEL_ERROR] = MSG_ERROR, [CHANNEL_WARNING] = MSG_WARNING, [CHANNEL_NOTE] = MSG_NOTE };
 
@@ -67,12 +51,12 @@ static void text_begin(void *arg, enum check_phase phase, bool skipped)
 {
 	struct report *r = arg;
 
-	say(r, CHANNEL_NOTE, phase_title(r, phase, skipped));
+	check_say(r, CHANNEL_NOTE, phase_title(r, phase, skipped));
 }
 
 static void text_finding(void *arg, const struct check_finding *f)
 {
-	say(arg, problem_row(f->id)->channel, f->text);
+	check_say(arg, problem_row(f->id)->channel, f->text);
 }
 
 static void text_end(void *arg, enum check_phase phase, u64 errors)
@@ -81,10 +65,10 @@ static void text_end(void *arg, enum check_phase phase, u64 errors)
 
 	r->errors += errors;
 	if (errors && phase_failed(phase))
-		say(r, CHANNEL_ERROR, phase_failed(phase));
+		check_say(r, CHANNEL_ERROR, phase_failed(phase));
 }
 
-static void text_summary(struct report *r, const struct check_totals *t)
+void check_text_summary(struct report *r, const struct check_totals *t)
 {
 	struct out *o = r->ctx->out;
 
@@ -153,7 +137,7 @@ static void json_end(void *arg, enum check_phase phase, u64 errors)
 	((struct report *)arg)->errors += errors;
 }
 
-static void json_summary(struct report *r, const struct check_totals *t)
+void check_json_summary(struct report *r, const struct check_totals *t)
 {
 	struct out *o = r->ctx->out;
 
@@ -173,6 +157,8 @@ static void json_summary(struct report *r, const struct check_totals *t)
 	out_end(o);
 	out_json_end(o);
 }
+
+const struct check_ops check_text_ops = { text_begin, text_finding, text_end, NULL }, check_json_ops = { NULL, json_finding, json_end, NULL };
 
 /* --- running --- */
 
@@ -194,22 +180,31 @@ static int check_mounted(struct cmd_ctx *ctx, const struct check_opts *a, const 
 	return 0;
 }
 
+void check_open_args(struct cmd_ctx *ctx, const struct check_opts *a, const struct target *t, struct fs_open_args *args)
+{
+	*args = (struct fs_open_args)FS_OPEN_ARGS_INIT;
+	args->specs = (const char *const *)t->devices.v;
+	args->nspecs = t->devices.len;
+	if (a->backup)
+		args->flags |= FS_OPEN_BACKUP_ROOT;
+	if (a->force)
+		args->flags |= FS_OPEN_FORCE_MOUNTED;
+	if (a->has_super) {
+		args->super_copy = a->super;
+		if (!ctx->json)
+			out_printf(ctx->out, "using SB copy %llu, bytenr %llu\n", a->super, btrfs_super_offset[a->super]);
+	}
+	args->tree_root = a->tree_root;
+	args->chunk_root = a->chunk_root;
+	args->cache_memory = (a->has_memory ? a->memory : MiB(256)) / 8;
+}
+
 static int open_fs(struct cmd_ctx *ctx, const struct check_opts *a, const struct target *t, struct fs **fs)
 {
-	struct fs_open_args args = FS_OPEN_ARGS_INIT;
+	struct fs_open_args args;
 
-	args.specs = (const char *const *)t->devices.v;
-	args.nspecs = t->devices.len;
-	args.flags = FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_DEGRADED | FS_OPEN_NEIGHBOURS;
-	if (a->backup)
-		args.flags |= FS_OPEN_BACKUP_ROOT;
-	if (a->has_super) {
-		args.super_copy = a->super;
-		out_printf(ctx->out, "using SB copy %llu, bytenr %llu\n", a->super, btrfs_super_offset[a->super]);
-	}
-	args.tree_root = a->tree_root;
-	args.chunk_root = a->chunk_root;
-	args.cache_memory = (a->has_memory ? a->memory : MiB(256)) / 8;
+	check_open_args(ctx, a, t, &args);
+	args.flags |= FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_DEGRADED | FS_OPEN_NEIGHBOURS;
 	if (!fs_open(ctx->env, &args, fs, &ctx->err))
 		return 0;
 	cmd_error(ctx, "%s", err_text(&ctx->err));
@@ -217,7 +212,7 @@ static int open_fs(struct cmd_ctx *ctx, const struct check_opts *a, const struct
 }
 
 /* What nothing can be checked without. */
-static int check_critical(struct cmd_ctx *ctx, const struct fs *fs)
+int check_critical(struct cmd_ctx *ctx, const struct fs *fs)
 {
 	static const char format[] = "critical root %s corrupted, unable to continue";
 
@@ -230,9 +225,8 @@ static int check_critical(struct cmd_ctx *ctx, const struct fs *fs)
 
 static int run_check(struct report *r, struct fs *fs)
 {
-	static const struct check_ops text_ops = { text_begin, text_finding, text_end, NULL }, json_ops = { NULL, json_finding, json_end, NULL };
 	struct check_args args = { .data_csum = r->opts->data_csum, .memory = r->opts->memory };
-	struct check_ops ops = r->ctx->json ? json_ops : text_ops;
+	struct check_ops ops = r->ctx->json ? check_json_ops : check_text_ops;
 	struct check_totals totals;
 	int ret;
 
@@ -246,9 +240,9 @@ static int run_check(struct report *r, struct fs *fs)
 	if (ret)
 		return cmd_fail(r->ctx, "the check could not be finished");
 	if (r->ctx->json)
-		json_summary(r, &totals);
+		check_json_summary(r, &totals);
 	else
-		text_summary(r, &totals);
+		check_text_summary(r, &totals);
 	return r->errors ? 1 : 0;
 }
 
@@ -276,6 +270,9 @@ static int check_run_cmd(struct cmd_ctx *ctx, void *args)
 
 	if (a->has_super && a->super >= BTRFS_SUPER_MIRROR_MAX)
 		return cmd_error(ctx, "super mirror should be less than %d", BTRFS_SUPER_MIRROR_MAX);
+	if (check_repairs(a) && a->readonly)
+		return cmd_error(ctx, "repair options are not compatible with --readonly");
+	check_repair_warning(ctx, a);
 	if (target_parse(ctx->argv[0], &t))
 		return cmd_error(ctx, "not enough memory");
 	if (!ctx->json)
@@ -285,6 +282,11 @@ static int check_run_cmd(struct cmd_ctx *ctx, void *args)
 		cmd_error(ctx, "cannot open file system");
 	} else {
 		ret = check_mounted(ctx, a, &t);
+	}
+	if (!ret && check_repairs(a)) {
+		ret = check_repair(ctx, a, &t);
+		target_fini(&t);
+		return ret;
 	}
 	if (!ret)
 		ret = open_fs(ctx, a, &t, &fs);
@@ -312,7 +314,8 @@ static const struct opt check_options[] = {
 	OPT_U64(0, "chunk-root", chunk_root, "BYTENR", "use the given bytenr for the chunk tree root"),
 	OPT_HEAD("  operation modes:"),
 	OPT_FLAG(0, "readonly", readonly, "run in read-only mode (default)"),
-	OPT_FLAG(0, "force", force, "skip mount checks, repair is not possible"),
+	OPT_OPTARG(0, "repair", repair, "ID,...", "try to repair the filesystem; with problem ids (see --format json): only these"),
+	OPT_FLAG(0, "force", force, "skip mount checks and the countdown before a repair"),
 	OPT_CALL(0, "mode", set_mode, "MODE", "original or lowmem: accepted, there is one mode that needs little memory"),
 	OPT_FLAG(0, "check-data-csum", data_csum, "verify checksums of data blocks"),
 	OPT_FLAG('p', "progress", progress, "indicate progress"),
@@ -327,14 +330,15 @@ static const struct opt check_options[] = {
 static const char *const check_details[] = {
 	"Check structural integrity of a filesystem (unmounted)",
 	"",
-	"By default the filesystem is only read.",
+	"By default the filesystem is only read. A repair works in memory and writes its result at once, at the end, unless a file that could be",
+	"read before could not be read after; --dry-run shows what it would do, --undo FILE keeps what it overwrites.",
 	NULL
 };
 const struct cmd cmd_check = {
 	.name = "check", .usage = { "btrfs check [options] <device>" }, .brief = "Check structural integrity of a filesystem (unmounted).",
-	.details = check_details, .opts = check_options, CMD_ARGS(struct check_opts), .min_args = 1, .max_args = 1, .flags = CMD_JSON | CMD_JOBS,
+	.details = check_details, .opts = check_options, CMD_ARGS(struct check_opts), .min_args = 1, .max_args = 1, .flags = CMD_JSON | CMD_JOBS | CMD_WRITES,
 	.run = check_run_cmd, .complete = "device" };
 const struct cmd cmd_btrfsck = {
 	.name = "btrfsck", .usage = { "btrfsck [options] <device>" }, .brief = "Check structural integrity of a filesystem (unmounted).",
 	.details = check_details, .opts = check_options, CMD_ARGS(struct check_opts), .min_args = 1, .max_args = 1,
-	.flags = CMD_JSON | CMD_JOBS | CMD_STANDALONE, .run = check_run_cmd, .complete = "device" };
+	.flags = CMD_JSON | CMD_JOBS | CMD_WRITES | CMD_STANDALONE, .run = check_run_cmd, .complete = "device" };

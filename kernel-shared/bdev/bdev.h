@@ -71,6 +71,8 @@ int bdev_in_use(const char *path, char **who, struct err *err);
 int bdev_mem_new(struct env *env, const char *name, u64 size, struct bdev **out);
 /* [off, off + len) of lower. len 0: to its end. Takes lower. */
 int bdev_slice_new(struct bdev *lower, u64 off, u64 len, struct bdev **out, struct err *err);
+/* The same device once more: closing it leaves lower open, which stays the caller's and has to outlive it. 0, -ENOMEM. */
+int bdev_borrow_new(struct bdev *lower, struct bdev **out);
 /* Writes stay in memory (spilled to a temporary file past env->memory); the lower layer is never written. Takes lower. */
 int bdev_overlay_new(struct bdev *lower, struct bdev **out, struct err *err);
 /* What an overlay holds, ascending: the first changed range at or after pos (4096-byte granules, merged). False: none. */

@@ -216,3 +216,21 @@ int check_run(struct fs *fs, const struct check_args *args, const struct check_o
 	check_fini(&c);
 	return ret;
 }
+
+int check_watch(struct fs *fs, u64 memory, struct live_watch *w, struct err *err)
+{
+	static const struct check_args args = { 0 };
+	static const struct check_ops ops = { 0 };
+	struct check_totals totals = { 0 };
+	struct check c = { .fs = fs, .env = fs->env, .geo = fs->geo, .args = &args, .ops = &ops, .totals = &totals, .memory = memory ? memory : MEMORY, .watch = w };
+	int ret = check_init(&c, err);
+
+	if (!ret)
+		ret = add_trees(&c, err);
+	if (!ret)
+		ret = live_scan(&c, true, err);
+	if (!ret)
+		ret = live_scan(&c, false, err);
+	check_fini(&c);
+	return ret;
+}

@@ -100,6 +100,12 @@ struct worker {
 	int failed;
 };
 
+/* Who wants to see the live blocks themselves instead of having them compared (repairs). block: each once, with all claims on it; data NULL: no copy
+ * passed the gate. from: the first slot that counts (trees half deleted). full: by its extent item. Parallel; negative ends the scan. */
+struct live_block { const struct claim *claims; size_t n; const void *data; const struct findings *findings; int from; unsigned worker; };
+struct check;
+struct live_watch { int (*block)(struct live_watch *w, struct check *c, const struct live_block *b); };
+
 struct check {
 	struct fs *fs;
 	struct env *env;
@@ -125,6 +131,7 @@ struct check {
 	size_t nbad;
 	struct hmap bad_copies; /* told already */
 	bool exact;            /* the second pass: only references of bad extents are of interest */
+	struct live_watch *watch; /* NULL: compare */
 	bool early;            /* the stage of the trees that are read first */
 };
 
@@ -143,6 +150,11 @@ int live_add_tree(struct check *c, const struct ctree *t, struct err *err);
 int live_scan(struct check *c, bool early, struct err *err);
 /* Everything again for the exact pass. */
 int live_rescan(struct check *c, struct err *err);
+
+/* What a claim says, as the gate wants it. */
+struct block_ref live_claim_ref(const struct check *c, const struct claim *cl);
+/* check.c: shows all live blocks to w and compares nothing. fs: as for check_run. */
+int check_watch(struct fs *fs, u64 memory, struct live_watch *w, struct err *err);
 
 /* leaf.c: what the items of a leaf state. */
 struct leaf_ctx { struct check *c; const void *block; u64 bytenr, owner; const struct ctree *tree; const struct claim *claims; size_t nclaims; unsigned worker; u64 weight; bool full; };

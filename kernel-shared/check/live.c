@@ -17,7 +17,7 @@ struct round {
 
 static struct key claim_first(const struct claim *cl) { return key_get(&cl->first); }
 
-static struct block_ref claim_ref(const struct check *c, const struct claim *cl)
+struct block_ref live_claim_ref(const struct check *c, const struct claim *cl)
 {
 	const struct ctree *t = &c->trees.v[cl->tree];
 
@@ -68,7 +68,7 @@ static void report_findings(struct check *c, const struct claim *cl, const struc
 /* The first claim went through the gate with the block; the others are held against it here. */
 static void check_other_claim(struct check *c, const struct claim *cl, const void *block)
 {
-	struct block_ref ref = claim_ref(c, cl);
+	struct block_ref ref = live_claim_ref(c, cl);
 	struct findings f = { 0 };
 	struct err err = ERR_INIT;
 
@@ -160,7 +160,7 @@ static int live_child(struct node_ctx *nc, int slot)
 		if (nc->n == 1 && nc->claims[i].dropping && slot == nc->from && block_level(nc->block) > ti->drop_level)
 			cl.dropping = 1;
 	}
-	if (t->kind != TREE_LOG) {
+	if (t->kind != TREE_LOG && !c->watch) {
 		if (nc->full)
 			ref.parent = self;
 		else
@@ -229,6 +229,15 @@ static void check_sharing(struct check *c, const struct claim *claims, size_t n)
 	}
 }
 
+static int watch_block(struct check *c, const struct claim *claims, size_t n, const struct scan_block *b, unsigned worker)
+{
+	struct live_block lb = { claims, n, b->data, &b->findings, b->data && block_level(b->data) ? first_slot(c, b->data, claims, n) : 0, worker };
+	int ret = c->watch->block(c->watch, c, &lb);
+	struct node_ctx nc = { c, b->data, claims, n, worker, false, 0 };
+
+	return ret || !b->data || !block_level(b->data) ? ret : node_block(&nc);
+}
+
 static int round_work(void *arg, struct scan_block *b, unsigned worker)
 {
 	struct round *r = arg;
@@ -239,6 +248,8 @@ static int round_work(void *arg, struct scan_block *b, unsigned worker)
 
 	if (seen < 0)
 		return seen;
+	if (c->watch)
+		return seen ? 0 : watch_block(c, claims, n, b, worker);
 	if (!c->exact) {
 		check_sharing(c, claims, n);
 		if (!b->data) {
@@ -281,7 +292,7 @@ static int live_round(struct check *c, const struct claim *claims, size_t n, str
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!i || memcmp(claims[i].addr, claims[i - 1].addr, 8)) {
-			refs[blocks] = claim_ref(c, &claims[i]);
+			refs[blocks] = live_claim_ref(c, &claims[i]);
 			first[blocks++] = i;
 		}
 	first[blocks] = n;
@@ -376,7 +387,7 @@ static int add_root(struct check *c, u32 index, struct err *err)
 		ref.parent = t->bytenr;
 	else
 		ref.root = t->id;
-	if (t->kind != TREE_LOG)
+	if (t->kind != TREE_LOG && !c->watch)
 		ret = fact_tree_ref(c, 0, t->bytenr, t->level, &ref);
 	if (!ret)
 		ret = t->level ? claims_push(&c->level[t->level], &cl) : sortrun_add(c->leaves, &cl, 0);

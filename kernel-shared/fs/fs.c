@@ -181,6 +181,8 @@ int fs_open(struct env *env, const struct fs_open_args *args, struct fs **out, s
 	vargs.super_bytenr = args->super_bytenr;
 	vargs.wrap = args->wrap;
 	vargs.wrap_arg = args->wrap_arg;
+	vargs.open = args->open;
+	vargs.open_arg = args->open_arg;
 	ret = volume_open(env, &vargs, &vol, err);
 	return ret ? ret : fs_open_volume(env, vol, args, out, err);
 }

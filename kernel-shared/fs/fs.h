@@ -78,6 +78,8 @@ struct fs_open_args {
 	u64 cache_memory;             /* bytes of node cache, 0: 64 MiB */
 	int (*wrap)(void *arg, struct bdev **bdev, struct err *err);
 	void *wrap_arg;
+	int (*open)(void *arg, const char *spec, struct bdev **bdev, struct err *err); /* as in struct volume_args */
+	void *open_arg;
 };
 #define FS_OPEN_ARGS_INIT { .super_copy = -1 }
 

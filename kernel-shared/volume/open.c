@@ -25,7 +25,7 @@ static int open_one(struct volume *vol, const struct volume_args *args, const ch
 	bool dry = args->flags & VOLUME_DRY_RUN;
 	unsigned flags = (args->flags & VOLUME_WRITE && !dry ? BDEV_WRITE : 0) | (args->flags & VOLUME_FORCE_MOUNTED ? BDEV_FORCE : 0);
 	struct bdev *b;
-	int ret = bdev_open_spec(vol->env, spec, flags, &b, err);
+	int ret = args->open ? args->open(args->open_arg, spec, &b, err) : bdev_open_spec(vol->env, spec, flags, &b, err);
 
 	if (ret)
 		return ret;

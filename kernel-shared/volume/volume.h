@@ -85,6 +85,9 @@ struct volume_args {
 	/* Each bdev goes through this before anything is read (overlay, undo, record, fault). May be NULL. */
 	int (*wrap)(void *arg, struct bdev **bdev, struct err *err);
 	void *wrap_arg;
+	/* Who opens a device instead of bdev_open_spec (a repair, which opens the same overlays again and again). May be NULL. */
+	int (*open)(void *arg, const char *spec, struct bdev **bdev, struct err *err);
+	void *open_arg;
 };
 #define VOLUME_ARGS_INIT { .super_copy = -1 }
 

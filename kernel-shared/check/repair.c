@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rounds: check, choose what to fix first, fix it, check again. Ends when nothing is wrong, or nothing that can be fixed gets better. */
+#include "kernel-shared/check/repair_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/mem.h"
+
+enum { ROUNDS_MAX = 24, TRIES_MAX = 3 };
+
+static const struct fixer { const char *what; int (*fix)(struct repair *r, bool *changed, struct err *err); } fixers[FIX_COUNT] = {
+	[FIX_COPIES] = { "bad copies of tree blocks", fix_copies },
+	[FIX_SUPERS] = { "superblock copies", fix_supers },
+};
+
+void repair_say(struct repair *r, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->said++;
+	r->ops->say(r->ops->arg, CHANNEL_PRINT, text);
+}
+
+/* --- what helps against what --- */
+
+static enum fix fix_of(const struct problem_at *p)
+{
+	switch (p->id) {
+	case PROBLEM_READER:
+		return FIX_COPIES;
+	case PROBLEM_SUPER_COPY:
+	case PROBLEM_DEV_SUPER_TOTAL:
+	case PROBLEM_DEV_SUPER_USED:
+		return FIX_SUPERS;
+	case PROBLEM_DEV_SMALL:
+	case PROBLEM_DEV_UNALIGNED:
+	case PROBLEM_DEV_USED_SUM:
+	case PROBLEM_SUPER_DEVICES:
+	case PROBLEM_SUPER_TOTAL:
+	case PROBLEM_SUPER_TOTAL_SMALL:
+	case PROBLEM_CHUNK_SYS_ARRAY:
+		return FIX_DEVICES;
+	case PROBLEM_BLOCK_LOST:
+	case PROBLEM_BLOCK_LOST_IN:
+	case PROBLEM_BLOCK_RULE:
+	case PROBLEM_BLOCK_RANGE:
+	case PROBLEM_BLOCK_TWICE:
+	case PROBLEM_BLOCK_EMPTY:
+	case PROBLEM_KEY_FOREIGN:
+	case PROBLEM_TREE_MISSING:
+	case PROBLEM_ROOT_GENERATION:
+	case PROBLEM_ROOT_ITEM_BAD:
+		return FIX_BLOCKS;
+	default:
+		break;
+	}
+	switch (p->phase) {
+	case CHECK_ROOT_ITEMS:
+	case CHECK_ROOT_REFS:
+		return FIX_ROOTS;
+	case CHECK_EXTENTS:
+	case CHECK_FREE_SPACE:
+		return FIX_SPACE;
+	case CHECK_CSUMS:
+		return FIX_CSUMS;
+	case CHECK_QUOTA:
+		return FIX_QUOTA;
+	default:
+		return FIX_FILES;
+	}
+}
+
+static bool wanted(const struct repair *r, const struct problem_at *p)
+{
+	const struct problem *row = problem_row(p->id);
+
+	return row->severity != SEVERITY_INFO && (!r->args->only || r->args->only[p->id]);
+}
+
+static bool pending(const struct repair *r, enum fix fix)
+{
+	for (size_t i = 0; i < r->found.len; i++)
+		if (wanted(r, &r->found.v[i]) && fix_of(&r->found.v[i]) == fix)
+			return true;
+	return false;
+}
+
+bool repair_found(const struct repair *r, enum problem_id id)
+{
+	for (size_t i = 0; i < r->found.len; i++)
+		if (r->found.v[i].id == id)
+			return true;
+	return false;
+}
+
+/* --- checking --- */
+
+static void on_begin(void *arg, enum check_phase phase, bool skipped)
+{
+	struct repair *r = arg;
+
+	if (r->show && r->ops->check.begin)
+		r->ops->check.begin(r->ops->check.arg, phase, skipped);
+}
+
+static void on_finding(void *arg, const struct check_finding *f)
+{
+	struct repair *r = arg;
+	struct problem_at p = { f->id, f->phase, f->tree, f->ino, f->bytenr, f->len, f->key };
+
+	/* the check keeps so many and no more */
+	if (r->found.len < FINDINGS_MAX)
+		(void)!vec_push(&r->found, p);
+	if (r->show && r->ops->check.finding)
+		r->ops->check.finding(r->ops->check.arg, f);
+}
+
+static void on_end(void *arg, enum check_phase phase, u64 errors)
+{
+	struct repair *r = arg;
+
+	if (r->show && r->ops->check.end)
+		r->ops->check.end(r->ops->check.arg, phase, errors);
+}
+
+static int run_check(struct repair *r, bool show, struct err *err)
+{
+	const struct check_ops ops = { on_begin, on_finding, on_end, r };
+	struct fs *fs = NULL;
+	int ret = repair_open_raw(r, &fs, err);
+
+	r->show = show;
+	r->found.len = 0;
+	if (!ret)
+		ret = check_run(fs, &r->args->check, &ops, &r->totals, err);
+	fs_close(fs);
+	return ret;
+}
+
+/* --- rounds --- */
+
+static int run_fix(struct repair *r, enum fix fix, bool *changed, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int ret = fixers[fix].fix(r, changed, &why);
+
+	if (!ret)
+		return 0;
+	if (ret == -ENOMEM || ret == -EINTR) {
+		if (err)
+			*err = why;
+		return ret;
+	}
+	/* the overlays hold the last commit; whatever else can be fixed still can */
+	repair_say(r, "cannot fix %s: %s", fixers[fix].what, err_text(&why));
+	return 0;
+}
+
+static int rounds(struct repair *r, struct err *err)
+{
+	unsigned tries[FIX_COUNT] = { 0 };
+	int ret = 0;
+
+	for (unsigned round = 0; !ret && round < ROUNDS_MAX; round++) {
+		bool changed = false;
+		enum fix fix = 0;
+
+		while (fix < FIX_COUNT && (!fixers[fix].fix || tries[fix] >= TRIES_MAX || !pending(r, fix)))
+			fix++;
+		if (fix == FIX_COUNT)
+			return 0;
+		tries[fix]++;
+		ret = run_fix(r, fix, &changed, err);
+		if (ret || !changed) {
+			tries[fix] = TRIES_MAX;
+			continue;
+		}
+		r->result->changed = true;
+		r->result->rounds++;
+		ret = env_check_interrupt(r->env, err);
+		if (!ret)
+			ret = run_check(r, false, err);
+	}
+	return ret;
+}
+
+/* --- before and after --- */
+
+static int clear_log(struct repair *r, struct fs *fs, struct err *err)
+{
+	int ret;
+
+	if (!le64_get(fs->sb->log_root))
+		return 0;
+	if (r->ops->clear_log && !r->ops->clear_log(r->ops->arg))
+		return err_set(err, -ECANCELED, "the log is to be kept");
+	fs->sb->log_root = le64_of(0);
+	fs->sb->log_root_level = 0;
+	ret = volume_write_supers(fs->vol, err);
+	r->result->changed |= !ret;
+	return ret;
+}
+
+static int begin(struct repair *r, struct err *err)
+{
+	struct fs *fs = NULL;
+	int ret = repair_open(r, FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY, &fs, err);
+
+	if (!ret && r->ops->opened)
+		ret = r->ops->opened(r->ops->arg, fs);
+	if (!ret) {
+		fs->vol->writable = true;
+		ret = clear_log(r, fs, err);
+	}
+	fs_close(fs);
+	return ret;
+}
+
+static int repair(struct repair *r, struct err *err)
+{
+	int ret = begin(r, err);
+
+	if (!ret)
+		ret = run_check(r, true, err);
+	if (!ret)
+		ret = rounds(r, err);
+	if (ret || !r->result->changed)
+		return ret;
+	if (r->ops->again)
+		r->ops->again(r->ops->arg);
+	ret = run_check(r, true, err);
+	if (ret || r->args->dry_run)
+		return ret;
+	ret = repair_write(r, err);
+	r->result->written = !ret;
+	return ret ? err_wrap(err, ret, "cannot write what was repaired") : 0;
+}
+
+int repair_run(struct env *env, const struct repair_args *args, const struct repair_ops *ops, struct repair_result *result, struct err *err)
+{
+	struct repair r = { .env = env, .args = args, .ops = ops, .result = result };
+	int ret;
+
+	*result = (struct repair_result){ 0 };
+	ret = repair(&r, err);
+	result->totals = r.totals;
+	if (r.has_keep)
+		blockmap_fini(&r.keep);
+	repair_devices_fini(&r);
+	vec_fini(&r.found);
+	return ret;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of a repair share. The room's own. */
+#ifndef CHECK_REPAIR_INTERNAL_H
+#define CHECK_REPAIR_INTERNAL_H
+
+#include "kernel-shared/check/internal.h"
+#include "kernel-shared/check/repair.h"
+#include "kernel-shared/fs/open.h"
+
+/* A finding without its text. */
+struct problem_at { enum problem_id id; enum check_phase phase; u64 tree, ino, bytenr, len; struct key key; };
+VEC_TYPE(problems_at, struct problem_at);
+
+/* What can be done, in the order in which it is. Each works on what the ones before it have left in order. */
+enum fix {
+	FIX_COPIES,           /* bad copies from good ones */
+	FIX_BLOCKS,           /* blocks that are lost or break rules */
+	FIX_SPACE,            /* extent, block group, free space and device trees, anew */
+	FIX_DEVICES,          /* sizes and counters of devices and superblock */
+	FIX_ROOTS,            /* root items, orphans of subvolumes, names of subvolumes */
+	FIX_FILES,            /* inodes and names */
+	FIX_CSUMS,
+	FIX_QUOTA,
+	FIX_SUPERS,           /* copies of the superblock */
+	FIX_COUNT
+};
+
+struct repair_device { char *spec; struct bdev *overlay; };
+
+struct repair {
+	struct env *env;
+	const struct repair_args *args;
+	const struct repair_ops *ops;
+	struct repair_result *result;
+	VEC(struct repair_device) devices;
+	struct undo_log *undo;
+	struct problems_at found;     /* by the last check */
+	struct check_totals totals;
+	struct blockmap keep;         /* what the superblock on disk leads to (and, in mixed block groups, its data) */
+	bool has_keep;
+	bool show;                    /* the check that runs is shown */
+	u64 said;
+};
+
+/* repair_dev.c: opens over the overlays. */
+int repair_open(struct repair *r, unsigned flags, struct fs **out, struct err *err);
+/* For checks and for fixes that write blocks themselves: lenient and partial; the volume is writable. */
+int repair_open_raw(struct repair *r, struct fs **out, struct err *err);
+/* For fixes that go through a transaction. Nothing that the disk's superblock leads to is handed out. One commit only. */
+int repair_open_txn(struct repair *r, struct fs **fs, struct txn **txn, struct err *err);
+/* Commits if ret is 0, aborts otherwise; closes. */
+int repair_close_txn(struct fs *fs, struct txn *txn, int ret, struct err *err);
+int repair_write(struct repair *r, struct err *err);
+void repair_devices_fini(struct repair *r);
+
+void repair_say(struct repair *r, const char *fmt, ...) PRINTF(2, 3);
+/* A superblock of the next generation with these roots is written to the overlays: the end of a fix that wrote blocks itself. */
+bool repair_found(const struct repair *r, enum problem_id id);
+
+/* Each fixes what it can of r->found. 0; *changed: something was written. */
+int fix_copies(struct repair *r, bool *changed, struct err *err);
+int fix_blocks(struct repair *r, bool *changed, struct err *err);
+int fix_space(struct repair *r, bool *changed, struct err *err);
+int fix_devices(struct repair *r, bool *changed, struct err *err);
+int fix_roots(struct repair *r, bool *changed, struct err *err);
+int fix_files(struct repair *r, bool *changed, struct err *err);
+int fix_csums(struct repair *r, bool *changed, struct err *err);
+int fix_quota(struct repair *r, bool *changed, struct err *err);
+int fix_supers(struct repair *r, bool *changed, struct err *err);
+
+#endif
