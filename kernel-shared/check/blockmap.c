@@ -106,3 +106,24 @@ bool blockmap_has(const struct blockmap *m, u64 bytenr)
 	bit = (bytenr - p->start) / m->sectorsize;
 	return __atomic_load_n((u64 *)&bits[bit / 64], __ATOMIC_RELAXED) >> bit % 64 & 1;
 }
+
+bool blockmap_next(const struct blockmap *m, u64 *at, u64 end)
+{
+	const struct blockmap_part *p;
+
+	for (u64 pos = *at; pos < end && (p = part_of(m, pos)); pos = p->end + 1) {
+		_Atomic(u64) *bits = __atomic_load_n(&p->bits, __ATOMIC_ACQUIRE);
+		u64 n = (p->end - p->start) / m->sectorsize + 1;
+
+		for (u64 bit = (pos - p->start) / m->sectorsize; bits && bit < n;) {
+			u64 word = bits[bit / 64] >> bit % 64;
+
+			bit = word ? bit + __builtin_ctzll(word) : (bit / 64 + 1) * 64;
+			if (!word || bit >= n)
+				continue;
+			*at = p->start + bit * m->sectorsize;
+			return *at < end;
+		}
+	}
+	return false;
+}

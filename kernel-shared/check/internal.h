@@ -16,6 +16,8 @@ void blockmap_clear(struct blockmap *m);
 /* Thread-safe. 1: was there already, 0: new, -ENOMEM. Addresses outside all chunks are never kept. */
 int blockmap_set(struct blockmap *m, u64 bytenr);
 bool blockmap_has(const struct blockmap *m, u64 bytenr);
+/* The first address in [*at, end) that is in the set, to *at; end must not lie beyond the chunk of *at. */
+bool blockmap_next(const struct blockmap *m, u64 *at, u64 end);
 
 /* --- findings --- */
 

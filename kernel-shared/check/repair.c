@@ -11,6 +11,7 @@ enum { ROUNDS_MAX = 24, TRIES_MAX = 3 };
 
 static const struct fixer { const char *what; int (*fix)(struct repair *r, bool *changed, struct err *err); } fixers[FIX_COUNT] = {
 	[FIX_COPIES] = { "bad copies of tree blocks", fix_copies },
+	[FIX_SPACE] = { "extents, references and free space", fix_space },
 	[FIX_SUPERS] = { "superblock copies", fix_supers },
 };
 
@@ -161,6 +162,22 @@ static int run_fix(struct repair *r, enum fix fix, bool *changed, struct err *er
 	return 0;
 }
 
+/* Trees that were asked to be made anew, whatever their state. */
+static int asked(struct repair *r, struct err *err)
+{
+	bool changed = false;
+	int ret = 0;
+
+	if (r->args->init_extent_tree) {
+		repair_say(r, "Creating a new extent tree");
+		ret = run_fix(r, FIX_SPACE, &changed, err);
+	}
+	if (ret || !changed)
+		return ret;
+	r->result->changed = true;
+	return run_check(r, false, err);
+}
+
 static int rounds(struct repair *r, struct err *err)
 {
 	unsigned tries[FIX_COUNT] = { 0 };
@@ -227,6 +244,8 @@ static int repair(struct repair *r, struct err *err)
 
 	if (!ret)
 		ret = run_check(r, true, err);
+	if (!ret)
+		ret = asked(r, err);
 	if (!ret)
 		ret = rounds(r, err);
 	if (ret || !r->result->changed)

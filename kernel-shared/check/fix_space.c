@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Wrong extents, references, counters and free space: all of it follows from the live trees, so it is made anew. */
+#include "kernel-shared/check/rebuild.h"
+
+/* Device extents follow from chunks, unless chunks were lost that these still know. */
+static bool want_devices(const struct repair *r)
+{
+	return !repair_found(r, PROBLEM_GROUP_NO_CHUNK) &&
+	       (repair_found(r, PROBLEM_CHUNK_NO_EXTENT) || repair_found(r, PROBLEM_CHUNK_EXTENT) || repair_found(r, PROBLEM_DEVEXT_NO_CHUNK) ||
+		repair_found(r, PROBLEM_DEVEXT_OVERLAP) || repair_found(r, PROBLEM_TREE_MISSING));
+}
+
+int fix_space(struct repair *r, bool *changed, struct err *err)
+{
+	bool want[16] = { [BTRFS_ROOT_TREE_OBJECTID] = true, [BTRFS_EXTENT_TREE_OBJECTID] = true };
+	struct fs *fs = NULL;
+	int ret = repair_open_raw(r, &fs, err);
+
+	if (!ret) {
+		want[BTRFS_BLOCK_GROUP_TREE_OBJECTID] = geo_compat_ro(fs->geo, BTRFS_FEATURE_COMPAT_RO_BLOCK_GROUP_TREE);
+		want[BTRFS_FREE_SPACE_TREE_OBJECTID] = geo_compat_ro(fs->geo, BTRFS_FEATURE_COMPAT_RO_FREE_SPACE_TREE);
+		want[BTRFS_DEV_TREE_OBJECTID] = want_devices(r);
+		ret = rebuild_run(r, fs, want, err);
+	}
+	fs_close(fs);
+	*changed = !ret;
+	if (!ret)
+		repair_say(r, "Repaired extent references: the extent, block group and free space trees were made anew");
+	return ret;
+}
