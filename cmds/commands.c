@@ -93,6 +93,7 @@ GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "ma
 	X(rescue) \
 	X(restore) \
 	X(scrub) \
+	X(send) \
 	X(subvolume) \
 	X(help) \
 	X(version) \

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel-shared/send/names.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* Each component takes two bytes of a path at least. */
+enum { DEPTH_MAX = SEND_PATH_MAX / 2 + 1, UNKNOWN = 0, NO = 1, YES = 2 };
+
+int side_init(struct side *s, struct root *root, struct err *err)
+{
+	*s = (struct side){ .root = root };
+	if (!root)
+		return 0;
+	s->places = mem_calloc(PLACES, sizeof(*s->places));
+	return s->places ? 0 : err_nomem(err);
+}
+
+void side_fini(struct side *s)
+{
+	free(s->places);
+	*s = (struct side){ 0 };
+}
+
+int names_init(struct names *n, struct root *left, struct root *right, struct err *err)
+{
+	int ret = side_init(&n->left, left, err);
+
+	n->right = (struct side){ 0 };
+	return ret ? ret : side_init(&n->right, right, err);
+}
+
+void names_fini(struct names *n)
+{
+	side_fini(&n->left);
+	side_fini(&n->right);
+}
+
+/* ---- One tree ---- */
+
+static int place_read(struct side *s, u64 ino, struct place *p, struct err *err)
+{
+	struct tree_iter it CLEANUP(tree_iter_fini) =
+		tree_range(&s->root->tree, KEY(ino, BTRFS_INODE_ITEM_KEY, 0), KEY(ino, BTRFS_INODE_EXTREF_KEY, -1ULL));
+	struct inode_ref_view ref;
+	struct inode inode;
+	struct item item;
+	u32 pos = 0;
+	int ret;
+
+	*p = (struct place){ .ino = ino };
+	ret = tree_next(&it, &item, err);
+	if (!ret && item.key.type == BTRFS_INODE_ITEM_KEY) {
+		ret = inode_parse(s->root, &item, &inode, err);
+		if (ret)
+			return ret;
+		p->gen = inode.generation;
+		p->mode = inode.mode;
+		p->flags = inode.flags;
+		p->exists = inode.nlink > 0 || ino == BTRFS_FIRST_FREE_OBJECTID;
+		ret = tree_next(&it, &item, err);
+	}
+	if (!ret && inode_ref_next(&item, &pos, &ref) && ref.name_len <= sizeof(p->name)) {
+		p->parent = ref.parent;
+		p->name_len = ref.name_len;
+		memcpy(p->name, ref.name, ref.name_len);
+	}
+	return ret == -ENOENT ? 0 : ret;
+}
+
+/* Where it is remembered; valid until the next of this side is asked for. */
+static int place_at(struct side *s, u64 ino, struct place **out, struct err *err)
+{
+	struct place *p;
+	int ret = 0;
+
+	*out = NULL;
+	if (!s->root)
+		return 0;
+	p = &s->places[hash_mix(ino) & (PLACES - 1)];
+	if (p->ino != ino)
+		ret = place_read(s, ino, p, err);
+	if (ret) {
+		p->ino = 0;
+		return err_wrap(err, ret, "cannot look up inode %llu of tree %llu", ino, s->root->tree.id);
+	}
+	*out = p;
+	return 0;
+}
+
+int side_place(struct side *s, u64 ino, struct place *out, struct err *err)
+{
+	struct place *p;
+	int ret = place_at(s, ino, &p, err);
+
+	if (ret)
+		return ret;
+	*out = p ? *p : (struct place){ .ino = ino };
+	return 0;
+}
+
+static void spath_clear(struct spath *p) { p->start = sizeof(p->v); }
+
+/* Puts a component before what is there. */
+static int spath_push(struct spath *p, const u8 *name, size_t len, u64 ino, struct err *err)
+{
+	bool slash = p->start < sizeof(p->v);
+
+	/* Paths are shorter than SEND_PATH_MAX. */
+	if (!len || len + slash + 1 > p->start)
+		return err_set(err, len ? -ENAMETOOLONG : -EUCLEAN, len ? "the path of inode %llu is longer than a stream can hold (%d bytes)" :
+			"inode %llu has no name", ino, SEND_PATH_MAX - 1);
+	if (slash)
+		p->v[--p->start] = '/';
+	p->start -= len;
+	memcpy(p->v + p->start, name, len);
+	return 0;
+}
+
+/* Puts the components of ino and of what is above it before what is there. */
+static int path_up(struct side *s, u64 ino, struct spath *out, struct err *err)
+{
+	unsigned depth = 0;
+
+	while (ino != BTRFS_FIRST_FREE_OBJECTID) {
+		struct place *p;
+		int ret = place_at(s, ino, &p, err);
+
+		if (ret)
+			return ret;
+		if (!p || !p->exists || !p->name_len)
+			return err_set(err, -ENOENT, "inode %llu of tree %llu hangs nowhere", ino, s->root ? s->root->tree.id : 0);
+		if (++depth > DEPTH_MAX)
+			return err_set(err, -ELOOP, "directory %llu of tree %llu lies too deep, or in itself", ino, s->root->tree.id);
+		ret = spath_push(out, p->name, p->name_len, ino, err);
+		if (ret)
+			return ret;
+		ino = p->parent;
+	}
+	return 0;
+}
+
+int side_path(struct side *s, u64 ino, struct spath *out, struct err *err)
+{
+	spath_clear(out);
+	return path_up(s, ino, out, err);
+}
+
+int side_depth(struct side *s, u64 ino, u32 *depth, struct err *err)
+{
+	for (*depth = 0; ino != BTRFS_FIRST_FREE_OBJECTID; ++*depth) {
+		struct place *p;
+		int ret = place_at(s, ino, &p, err);
+
+		if (ret)
+			return ret;
+		if (!p || !p->exists || !p->name_len)
+			return err_set(err, -ENOENT, "inode %llu of tree %llu hangs nowhere", ino, s->root->tree.id);
+		if (*depth > DEPTH_MAX)
+			return err_set(err, -ELOOP, "directory %llu of tree %llu lies too deep, or in itself", ino, s->root->tree.id);
+		ino = p->parent;
+	}
+	return 0;
+}
+
+/* ---- Both ---- */
+
+/* 1 and both places if the directory is in both. */
+static int both_places(struct names *n, u64 ino, struct place **l, struct place **r, struct err *err)
+{
+	int ret = place_at(&n->left, ino, l, err);
+
+	if (!ret)
+		ret = place_at(&n->right, ino, r, err);
+	if (ret || !*l || !*r)
+		return ret;
+	if (ino == BTRFS_FIRST_FREE_OBJECTID)
+		return 1;
+	return (*l)->exists && (*r)->exists && (*l)->gen == (*r)->gen && S_ISDIR((*l)->mode) && S_ISDIR((*r)->mode);
+}
+
+int names_same_dir(struct names *n, u64 ino, struct err *err)
+{
+	struct place *l, *r;
+
+	return both_places(n, ino, &l, &r, err);
+}
+
+int names_moved(struct names *n, u64 ino, struct err *err)
+{
+	struct place *l, *r;
+	int ret = both_places(n, ino, &l, &r, err);
+
+	if (ret <= 0 || ino == BTRFS_FIRST_FREE_OBJECTID)
+		return ret < 0 ? ret : 0;
+	if (l->parent != r->parent || l->name_len != r->name_len || memcmp(l->name, r->name, l->name_len))
+		return 1;
+	ret = names_same_dir(n, l->parent, err);
+	return ret < 0 ? ret : !ret;
+}
+
+/* Remembers an answer, if the place is still there. */
+static int remember(struct names *n, u64 ino, size_t field, int answer, struct err *err)
+{
+	struct place *l;
+	int ret = place_at(&n->left, ino, &l, err);
+
+	if (ret)
+		return ret;
+	if (l)
+		((u8 *)l)[field] = answer ? YES : NO;
+	return answer;
+}
+
+int names_stable(struct names *n, u64 ino, struct err *err)
+{
+	u64 dir = ino;
+	int ret = 1;
+
+	for (unsigned depth = 0; dir != BTRFS_FIRST_FREE_OBJECTID; depth++) {
+		struct place *l;
+
+		ret = place_at(&n->left, dir, &l, err);
+		if (ret)
+			return ret;
+		if (!l || depth > DEPTH_MAX)
+			return 0;
+		if (l->stable) {
+			ret = l->stable == YES;
+			break;
+		}
+		ret = names_same_dir(n, dir, err);
+		if (ret > 0) {
+			ret = names_moved(n, dir, err);
+			ret = ret < 0 ? ret : !ret;
+		}
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			break;
+		ret = place_at(&n->left, dir, &l, err);
+		if (ret)
+			return ret;
+		dir = l->parent;
+		ret = 1;
+	}
+	return ino == BTRFS_FIRST_FREE_OBJECTID ? ret : remember(n, ino, offsetof(struct place, stable), ret, err);
+}
+
+int names_free(struct names *n, u64 dir, const u8 *name, u16 len, struct err *err)
+{
+	struct dirent d;
+	int ret = names_stable(n, dir, err);
+
+	if (ret <= 0)
+		return ret;
+	ret = dir_lookup(n->right.root, dir, name, len, &d, err);
+	if (ret == -ENOENT)
+		return 1;
+	/* Subvolumes below are not sent: their names are free. */
+	return ret ? err_wrap(err, ret, "cannot look up a name in directory %llu of tree %llu", dir, n->right.root->tree.id) : d.is_subvol;
+}
+
+int names_placed(struct names *n, u64 ino, struct err *err)
+{
+	struct place *l, p;
+	int ret = place_at(&n->left, ino, &l, err);
+
+	if (ret || !l)
+		return ret;
+	if (l->placed)
+		return l->placed == YES;
+	p = *l;
+	ret = names_free(n, p.parent, p.name, p.name_len, err);
+	return ret < 0 ? ret : remember(n, ino, offsetof(struct place, placed), ret, err);
+}
+
+bool names_breeding(const u8 *name, u16 len)
+{
+	static const char acl[] = "system.posix_acl_default", property[] = "btrfs.";
+
+	return (len == sizeof(acl) - 1 && !memcmp(name, acl, len)) || (len >= sizeof(property) - 1 && !memcmp(name, property, sizeof(property) - 1));
+}
+
+u64 names_breeding_flags(u64 flags)
+{
+	return flags & (BTRFS_INODE_NODATACOW | BTRFS_INODE_NODATASUM | BTRFS_INODE_COMPRESS | BTRFS_INODE_NOCOMPRESS | BTRFS_INODE_SYNC |
+		BTRFS_INODE_DIRSYNC | BTRFS_INODE_NODUMP | BTRFS_INODE_NOATIME);
+}
+
+static int breeds(void *arg, const u8 *name, u16 name_len, const u8 *value, u16 value_len)
+{
+	return names_breeding(name, name_len);
+}
+
+int names_breeds(struct names *n, u64 dir, struct err *err)
+{
+	struct place *l, *r;
+	int ret = both_places(n, dir, &l, &r, err);
+
+	if (ret <= 0)
+		return ret;
+	if (l->breeds)
+		return l->breeds == YES;
+	ret = !!names_breeding_flags(r->flags);
+	if (!ret)
+		ret = xattr_each(n->right.root, dir, breeds, NULL, err);
+	return ret < 0 ? ret : remember(n, dir, offsetof(struct place, breeds), ret, err);
+}
+
+int names_temporary(struct names *n, u64 ino, u64 gen, struct spath *out, struct err *err)
+{
+	char text[64];
+
+	for (unsigned i = 0;; i++) {
+		int len = snprintf(text, sizeof(text), "o%llu-%llu-%u", ino, gen, i), l, r = -ENOENT;
+		struct dirent d;
+
+		l = dir_lookup(n->left.root, BTRFS_FIRST_FREE_OBJECTID, text, len, &d, err);
+		if (n->right.root)
+			r = dir_lookup(n->right.root, BTRFS_FIRST_FREE_OBJECTID, text, len, &d, err);
+		if (l == -ENOENT && r == -ENOENT) {
+			spath_clear(out);
+			return spath_push(out, (u8 *)text, len, ino, err);
+		}
+		if ((l && l != -ENOENT) || (r && r != -ENOENT))
+			return err_wrap(err, l && l != -ENOENT ? l : r, "cannot look up a name in the root directory");
+	}
+}
+
+/* Up through right, until a directory that has moved: from there through left, or at its temporary name. */
+static int path_moved(struct names *n, u64 dir, struct spath *out, struct err *err)
+{
+	for (unsigned depth = 0; dir != BTRFS_FIRST_FREE_OBJECTID; depth++) {
+		int moved = names_moved(n, dir, err), placed;
+		struct place p;
+		int ret;
+
+		if (moved < 0)
+			return moved;
+		placed = moved ? names_placed(n, dir, err) : 0;
+		if (placed)
+			return placed < 0 ? placed : path_up(&n->left, dir, out, err);
+		ret = side_place(&n->right, dir, &p, err);
+		if (ret)
+			return ret;
+		if (moved) {
+			struct spath t;
+
+			ret = names_temporary(n, dir, p.gen, &t, err);
+			return ret ? ret : spath_push(out, (const u8 *)spath_text(&t), spath_len(&t), dir, err);
+		}
+		if (!p.exists || depth > DEPTH_MAX)
+			return err_set(err, -EUCLEAN, "directory %llu of tree %llu hangs nowhere", dir, n->right.root->tree.id);
+		ret = spath_push(out, p.name, p.name_len, dir, err);
+		if (ret)
+			return ret;
+		dir = p.parent;
+	}
+	return 0;
+}
+
+int names_path(struct names *n, enum names_step step, u64 dir, const u8 *name, u16 len, struct spath *out, struct err *err)
+{
+	int ret;
+
+	spath_clear(out);
+	if (len && (ret = spath_push(out, name, len, dir, err)))
+		return ret;
+	return step == STEP_MOVED ? path_moved(n, dir, out, err) : path_up(&n->left, dir, out, err);
+}
+
+/* ---- Names of one inode ---- */
+
+int refs_add(struct refs *r, const struct inode_ref_view *ref)
+{
+	struct name_ref f = { ref->parent, r->text.len, ref->name_len, false };
+
+	if (r->text.len > UINT32_MAX - ref->name_len || vec_push(&r->v, f))
+		return -ENOMEM;
+	sb_add(&r->text, ref->name, ref->name_len);
+	return r->text.failed ? -ENOMEM : 0;
+}
+
+static int add_ref(void *arg, const struct inode_ref_view *ref)
+{
+	return refs_add(arg, ref);
+}
+
+int refs_read(struct refs *r, struct root *root, u64 ino, struct err *err)
+{
+	int ret;
+
+	r->v.len = 0;
+	sb_reset(&r->text);
+	ret = root ? inode_refs(root, ino, add_ref, r, err) : 0;
+	return ret == -ENOMEM ? err_nomem(err) : ret;
+}
+
+void refs_fini(struct refs *r)
+{
+	vec_fini(&r->v);
+	sb_fini(&r->text);
+}
+
+static int compare_names(const struct refs *a, const struct name_ref *x, const struct refs *b, const struct name_ref *y)
+{
+	int cmp;
+
+	if (x->parent != y->parent)
+		return x->parent < y->parent ? -1 : 1;
+	cmp = memcmp(ref_name(a, x), ref_name(b, y), min_t(u16, x->len, y->len));
+	return cmp ? cmp : (int)x->len - y->len;
+}
+
+static int by_name(const void *a, const void *b, void *arg)
+{
+	const struct refs *r = arg;
+
+	return compare_names(r, &r->v.v[*(const u32 *)a], r, &r->v.v[*(const u32 *)b]);
+}
+
+static u32 *sorted_names(const struct refs *r)
+{
+	u32 *order = mem_alloc(r->v.len + 1, sizeof(*order));
+
+	for (u32 i = 0; order && i < r->v.len; i++)
+		order[i] = i;
+	if (order && r->v.len > 1)
+		qsort_r(order, r->v.len, sizeof(*order), by_name, (void *)r);
+	return order;
+}
+
+int names_match(struct names *n, struct refs *left, struct refs *right, struct err *err)
+{
+	u32 *a CLEANUP(mem_freep) = sorted_names(left), *b CLEANUP(mem_freep) = sorted_names(right);
+
+	if (!a || !b)
+		return err_nomem(err);
+	for (size_t i = 0, j = 0; i < left->v.len && j < right->v.len;) {
+		struct name_ref *x = &left->v.v[a[i]], *y = &right->v.v[b[j]];
+		int cmp = compare_names(left, x, right, y), same;
+
+		if (!cmp) {
+			same = names_same_dir(n, x->parent, err);
+			if (same < 0)
+				return same;
+			x->both = y->both = same;
+		}
+		i += cmp <= 0;
+		j += cmp >= 0;
+	}
+	return 0;
+}
