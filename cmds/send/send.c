@@ -128,8 +128,8 @@ static int find_inside(struct cmd_ctx *ctx, struct send_run *r, const char *firs
 		ret = cmd_error(ctx, "all subvolumes must be from the same filesystem");
 	else if (b.kind == TARGET_DEVICE)
 		ret = cmd_error(ctx, "not a subvolume: %s (name one inside it: %s:/PATH)", s->arg, s->arg);
-	else if ((ret = fs_resolve(fs, ctx->session ? ctx->session->cwd : fs_top(fs), b.path, true, &loc, &ctx->err)))
-		ret = ret == -EIO || ret == -EUCLEAN ? cmd_fail(ctx, "cannot access '%s'", s->arg) : cmd_error(ctx, "cannot access '%s': %s", s->arg, strerror(-ret));
+	else if ((ret = target_resolve_in(ctx, &b, fs, true, &loc)))
+		;
 	else if (loc.ino != BTRFS_FIRST_FREE_OBJECTID)
 		ret = cmd_error(ctx, "not a subvolume: %s", s->arg);
 	target_fini(&a);

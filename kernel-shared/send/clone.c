@@ -167,7 +167,7 @@ int clone_find(struct gen *g, const struct file_extent_view *x, u64 from, u64 to
 		resolver_fini(&g->resolver);
 		resolver_init(&g->resolver, g->fs);
 	}
-	ret = extent_users(&g->resolver, &ext, x->compression ? -1ULL : x->disk_bytenr + x->offset + (from - x->start), add_user, &s, g->err);
+	ret = extent_users(&g->resolver, &ext, x->compression ? -1ULL : x->offset + (from - x->start), add_user, &s, g->err);
 	if (ret < 0)
 		return forgive(ret);
 	qsort(s.v, s.n, sizeof(*s.v), compare_candidates);

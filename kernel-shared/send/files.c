@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All that is no directory, one inode after the other: created or given its new names, then content and attributes. By now every directory is where it shall be. */
+/* All that is no directory, one inode after the other: created or given its new names, then content and attributes. Every directory is in its place by now. */
 #include "kernel-shared/send/gen.h"
 
 #include <stdlib.h>
