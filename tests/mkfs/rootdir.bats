@@ -14,7 +14,8 @@ row() {
 	same "hash of $*" "$(digest hash --times mtime src)" "$(digest a.img hash --times mtime)"
 	[[ ! $PEER || ${NO_PEER:-} ]] || judge_peer a.img || { echo "# $*"; return 1; }
 	[[ ! -e $SHARED/tools/judge.py ]] || judge_reader a.img || { echo "# $*"; return 1; }
-	[[ ! ${KERNEL:-} ]] || judge_kernel a.img "$T/want" || { echo "# $*"; return 1; }
+	# the kernel warns of its old space cache, which it takes to where there is no free space tree
+	[[ ! ${KERNEL:-} ]] || judge_kernel a.img "$T/want" "$([[ $* != *^fst* ]] || echo nospace_cache)" || { echo "# $*"; return 1; }
 }
 
 # bats test_tags=root
