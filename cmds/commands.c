@@ -45,7 +45,6 @@ GROUP(inspect, "inspect-internal", INSPECT, "btrfs inspect-internal <command> <a
 
 #define PROPERTY(X) \
 	X(property_get) \
-	X(property_set) \
 	X(property_list)
 GROUP(property, "property", PROPERTY, "btrfs property get/set/list [-t <type>] <object> [<name>] [value]",
       "modify properties of filesystem objects")
@@ -90,6 +89,7 @@ GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "ma
 	X(qgroup) \
 	X(quota) \
 	X(replace) \
+	X(receive) \
 	X(rescue) \
 	X(restore) \
 	X(scrub) \

@@ -72,6 +72,8 @@ void print_time(struct print_ctx *p, const struct disk_timespec *ts);  /* "SEC.N
 /* Local wall time "YYYY-MM-DD HH:MM:SS" with a NUL behind; its length. */
 enum { PRINT_TIME_MAX = 40 };
 unsigned print_local_time(struct print_ctx *p, s64 sec, char out[PRINT_TIME_MAX]);
+/* "2026-11-20T10:21:03+0000" at o, at most PRINT_TIME_MAX bytes; returns its end. */
+char *text_iso_time(struct print_ctx *p, char *o, s64 sec);
 /* "DATA|RAID1", "METADATA|single". */
 void print_bg_flags(struct strbuf *sb, u64 flags);
 

@@ -100,6 +100,23 @@ void print_time(struct print_ctx *p, const struct disk_timespec *ts)
 		text_close(p->sb, text_time(p, o, ts));
 }
 
+char *text_iso_time(struct print_ctx *p, char *o, s64 sec)
+{
+	char *blank;
+	s32 offset;
+
+	if (!tz_offset(p, sec, &offset))
+		return text_lit(o, "out of range");
+	blank = o + 1;
+	o = text_local_time(p, o, sec);
+	while (*blank != ' ')
+		blank++;
+	*blank = 'T';
+	*o++ = offset < 0 ? '-' : '+';
+	offset = offset < 0 ? -offset : offset;
+	return text_2(text_2(o, offset / 3600), offset / 60 % 60);
+}
+
 void print_ctx_init(struct print_ctx *p, struct strbuf *sb, const struct geometry *geo)
 {
 	memset(p, 0, sizeof(*p));
