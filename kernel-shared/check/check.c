@@ -31,11 +31,11 @@ static enum tree_kind kind_of(u64 id)
 	return is_fstree(id) || id == BTRFS_DATA_RELOC_TREE_OBJECTID ? TREE_SUBVOL : TREE_OTHER;
 }
 
-/* What stage two needs to know beforehand: which blocks have full back references. */
+/* What stage two needs to know beforehand: which blocks have full back references, which data has checksums. */
 static bool is_early(u64 id)
 {
 	return id == BTRFS_ROOT_TREE_OBJECTID || id == BTRFS_EXTENT_TREE_OBJECTID || id == BTRFS_CHUNK_TREE_OBJECTID || id == BTRFS_DEV_TREE_OBJECTID ||
-	       id == BTRFS_BLOCK_GROUP_TREE_OBJECTID;
+	       id == BTRFS_BLOCK_GROUP_TREE_OBJECTID || id == BTRFS_CSUM_TREE_OBJECTID;
 }
 
 static int add_bare(struct check *c, u64 id, const struct root *root, struct err *err)
@@ -143,6 +143,10 @@ static int check_phases(struct check *c, struct err *err)
 	if (!ret)
 		ret = pass_extents(c, err);
 	if (!ret)
+		ret = pass_inodes(c, err);
+	if (!ret)
+		ret = pass_exact(c, err);
+	if (!ret)
 		ret = phase_end(c, CHECK_EXTENTS, err);
 	if (!ret)
 		ret = phase_begin(c, CHECK_FREE_SPACE, false, err);
@@ -164,7 +168,8 @@ static int check_init(struct check *c, struct err *err)
 	c->refs = sortrun_new(c->env, sizeof(struct ref_fact), sizeof(struct ref_fact), c->memory / 4);
 	c->extents = sortrun_new(c->env, sizeof(struct extent_fact), sizeof(struct extent_fact), c->memory / 8);
 	c->seed = env_random_u64(c->env);
-	if (!c->workers || !c->refs || !c->extents || blockmap_init(&c->seen, c->fs->vol) || blockmap_init(&c->full, c->fs->vol))
+	rootsets_init(&c->sets);
+	if (!c->workers || !c->refs || !c->extents || inodes_init(c) || coverage_init(&c->summed, c->fs->vol) || blockmap_init(&c->seen, c->fs->vol) || blockmap_init(&c->full, c->fs->vol))
 		return err_nomem(err);
 	return 0;
 }
@@ -175,6 +180,9 @@ static void check_fini(struct check *c)
 		for (int level = 0; level < BTRFS_MAX_LEVEL; level++)
 			vec_fini(&c->workers[i].children[level]);
 		vec_fini(&c->workers[i].exact);
+		vec_fini(&c->workers[i].xfacts);
+		arena_fini(&c->workers[i].names);
+		free(c->workers[i].ino_sums);
 	}
 	free(c->workers);
 	for (int level = 0; level < BTRFS_MAX_LEVEL; level++)
@@ -189,6 +197,10 @@ static void check_fini(struct check *c)
 	sortrun_free(c->leaves);
 	sortrun_free(c->refs);
 	sortrun_free(c->extents);
+	sortrun_free(c->edges);
+	free(c->ino_bad);
+	coverage_fini(&c->summed);
+	rootsets_fini(&c->sets);
 	blockmap_fini(&c->seen);
 	blockmap_fini(&c->full);
 	hmap_fini(&c->bad_copies);

@@ -159,17 +159,12 @@ static int collect(struct check *c, struct exact_refs *all, struct err *err)
 	return 0;
 }
 
-int expand_extents(struct check *c, struct err *err)
+int judge_extents(struct check *c, struct err *err)
 {
 	struct exact_refs all = VEC_INIT;
 	u64 order = 1ULL << 62;
-	int ret;
+	int ret = collect(c, &all, err);
 
-	c->exact = true;
-	ret = live_rescan(c, err);
-	c->exact = false;
-	if (!ret)
-		ret = collect(c, &all, err);
 	for (size_t i = 0, j; !ret && i < all.len; i = j) {
 		for (j = i + 1; j < all.len && all.v[j].bytenr == all.v[i].bytenr; j++)
 			;

@@ -4,6 +4,7 @@
 #define CHECK_INTERNAL_H
 
 #include <pthread.h>
+#include "common/mem.h"
 #include "common/sortrun.h"
 #include "kernel-shared/check/check.h"
 
@@ -19,6 +20,29 @@ bool blockmap_has(const struct blockmap *m, u64 bytenr);
 /* The first address in [*at, end) that is in the set, to *at; end must not lie beyond the chunk of *at. */
 bool blockmap_next(const struct blockmap *m, u64 *at, u64 end);
 
+/* --- which sectors of data have checksums --- */
+
+struct coverage_map { struct coverage_part *parts; size_t n; u32 sectorsize; };
+int coverage_init(struct coverage_map *m, const struct volume *vol);
+void coverage_fini(struct coverage_map *m);
+/* One thread at a time. Nothing is kept of what lies outside all chunks. Then settle, before anything is asked. */
+int coverage_add(struct coverage_map *m, u64 start, u64 len);
+void coverage_settle(struct coverage_map *m);
+u64 coverage_bytes(const struct coverage_map *m, u64 start, u64 len);
+/* The first covered range that ends behind pos, from pos on. False: none. */
+bool coverage_next(const struct coverage_map *m, u64 pos, u64 *start, u64 *end);
+
+/* --- sets of trees --- */
+
+struct rootset { const u32 *v; u32 n; }; /* indexes in check->trees, ascending */
+struct rootsets { pthread_mutex_t lock; struct arena arena; VEC(struct rootset) sets; struct hmap by_hash, unions; };
+void rootsets_init(struct rootsets *s);
+void rootsets_fini(struct rootsets *s);
+/* Numbers of sets; 0 is the empty one. Where a set cannot be empty, 0 means no memory. Thread-safe. */
+u32 rootset_one(struct rootsets *s, u32 tree);
+u32 rootset_union(struct rootsets *s, u32 a, u32 b);
+bool rootset_has(const struct rootsets *s, u32 set, u32 tree); /* while no thread adds */
+
 /* --- findings --- */
 
 /* Where a finding is: as in struct check_finding; sorted by order first. */
@@ -31,6 +55,7 @@ struct where {
 	const u8 *name;       /* copied */
 	const char *path;     /* copied */
 	u64 order;
+	u32 sub;              /* within what is the same otherwise: order of the lines about one inode */
 };
 struct sink {
 	pthread_mutex_t lock;
@@ -38,7 +63,7 @@ struct sink {
 	u64 dropped[CHECK_QUOTA + 1], errors[CHECK_QUOTA + 1], warnings;
 	struct err failed;    /* out of memory */
 };
-struct kept { struct check_finding f; u64 order, seq; };
+struct kept { struct check_finding f; u64 order, seq; u32 sub; };
 enum { FINDINGS_MAX = 1 << 18 };
 
 /* --- trees and claims --- */
@@ -65,7 +90,8 @@ struct claim {
 	u8 has_first;
 	u8 pad;
 	struct disk_key first, bound; /* bound: the first key to the right, all ones: none */
-	u8 pad2[6];
+	u8 set[4];             /* the trees in which it is alive, where that is asked for */
+	u8 pad2[2];
 };
 _Static_assert(sizeof(struct claim) == 88, "no padding that is not named");
 
@@ -91,6 +117,21 @@ struct exact_ref {
 	u64 refs;              /* item: its count */
 };
 
+/* What the exact pass finds of a suspected inode, besides its own items: names that lead to it, an orphan item, where its items lie. */
+enum xkind { X_OWN, X_ORPHAN, X_ITEM, X_INDEX };
+struct xfact {
+	u64 ino, dir, index, block; /* index: of DIR_ITEM the key's offset */
+	u32 set;
+	enum xkind kind;
+	bool subvol;           /* ino is a subvolume */
+	u8 type;
+	u16 name_len;
+	const u8 *name;        /* in the worker's arena */
+};
+VEC_TYPE(xfacts, struct xfact);
+
+enum { INO_BUCKETS = 1 << 17 };
+
 struct chunk_rec { u64 start, length, type, owner, key_objectid; u16 num_stripes, sub_stripes; struct disk_stripe *stripes; bool invalid, matched; };
 struct devext_rec { u64 devid, physical, length, chunk; bool matched; };
 struct group_rec { u64 start, length, flags, used, found, objectid; bool matched; };
@@ -99,6 +140,9 @@ struct worker {
 	struct claims children[BTRFS_MAX_LEVEL];
 	struct check_totals totals;
 	VEC(struct exact_ref) exact;
+	u64 *ino_sums;         /* INO_BUCKETS */
+	struct xfacts xfacts;
+	struct arena names;
 	int failed;
 };
 
@@ -129,6 +173,12 @@ struct check {
 	VEC(struct devext_rec) devexts;
 	VEC(struct group_rec) groups;
 	VEC(struct disk_dev_item) devices;
+	struct coverage_map summed;
+	struct rootsets sets;
+	struct sortrun *edges; /* inodes that reach over the border of a leaf */
+	u64 *ino_bad;          /* sets of inodes that are looked at exactly, a bit each */
+	struct { u32 lo, hi; u64 bytes; bool overflow; } x; /* the exact pass: which of them now; what is kept */
+	bool with_sets;        /* claims carry sets of trees */
 	u64 *bad;              /* extents whose references differ, ascending */
 	size_t nbad;
 	struct hmap bad_copies; /* told already */
@@ -159,7 +209,7 @@ struct block_ref live_claim_ref(const struct check *c, const struct claim *cl);
 int check_watch(struct fs *fs, u64 memory, struct live_watch *w, struct err *err);
 
 /* leaf.c: what the items of a leaf state. */
-struct leaf_ctx { struct check *c; const void *block; u64 bytenr, owner; const struct ctree *tree; const struct claim *claims; size_t nclaims; unsigned worker; u64 weight; bool full; };
+struct leaf_ctx { struct check *c; const void *block; u64 bytenr, owner; const struct ctree *tree; const struct claim *claims; size_t nclaims; unsigned worker; u64 weight; u32 set; bool full; };
 int leaf_facts(struct leaf_ctx *l);
 
 /* facts.c */
@@ -169,8 +219,23 @@ int fact_tree_ref(struct check *c, unsigned worker, u64 bytenr, u8 level, const 
 int fact_extent_item(struct leaf_ctx *l, const struct item *item);
 int fact_keyed_ref(struct leaf_ctx *l, const struct item *item);
 
+/* inodes.c: of leaves that weigh something */
+int inodes_init(struct check *c);
+int leaf_inodes(struct leaf_ctx *l);
+int pass_inodes(struct check *c, struct err *err);
+u32 ino_bucket(u64 ino);
+u32 subvol_bucket(u64 id);
+void suspect_inode(struct check *c, u64 ino);
+void suspect_bucket(struct check *c, u32 bucket);
+
+/* exact.c: whatever did not add up, one by one. */
+int leaf_exact(struct leaf_ctx *l);
+int pass_exact(struct check *c, struct err *err);
+/* exact_inode.c: facts: about one inode of tree index. */
+int judge_inode(struct check *c, u32 tree, u64 ino, const struct xfact *facts, size_t n, bool *clean, struct err *err);
+
 int pass_extents(struct check *c, struct err *err);   /* merges facts; free space comes along */
-int expand_extents(struct check *c, struct err *err);
+int judge_extents(struct check *c, struct err *err);  /* what a rescan has collected */
 int pass_chunks(struct check *c, struct err *err);
 int pass_supers(struct check *c, struct err *err);
 
@@ -185,6 +250,8 @@ void fst_cmp_end(struct space_cmp *s);
 
 static inline void put_be64(u8 *p, u64 v) { for (int i = 7; i >= 0; i--, v >>= 8) p[i] = v; }
 static inline u64 get_be64(const u8 *p) { u64 v; memcpy(&v, p, 8); return __builtin_bswap64(v); }
+static inline u32 claim_set(const struct claim *cl) { u32 v; memcpy(&v, cl->set, 4); return v; }
+static inline void claim_set_set(struct claim *cl, u32 v) { memcpy(cl->set, &v, 4); }
 static inline u64 claim_bytenr(const struct claim *cl) { return get_be64(cl->addr); }
 
 #endif

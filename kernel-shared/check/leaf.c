@@ -111,6 +111,19 @@ static int keep(struct leaf_ctx *l, const struct item *item, int (*fn)(struct ch
 	return ret;
 }
 
+static int csum_fact(struct leaf_ctx *l, const struct item *item)
+{
+	struct check *c = l->c;
+	u64 sums = item->size / c->geo->csum_size;
+	int ret;
+
+	c->workers[l->worker].totals.csum_bytes += item->size;
+	pthread_mutex_lock(&c->lock);
+	ret = coverage_add(&c->summed, item->key.offset, sums * c->geo->sectorsize);
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
 static int item_facts(struct leaf_ctx *l, const struct item *item)
 {
 	switch (item->key.type) {
@@ -125,9 +138,7 @@ static int item_facts(struct leaf_ctx *l, const struct item *item)
 	case BTRFS_EXTENT_DATA_KEY:
 		return file_extent_fact(l, item);
 	case BTRFS_EXTENT_CSUM_KEY:
-		if (l->tree->kind != TREE_LOG && !l->c->exact)
-			l->c->workers[l->worker].totals.csum_bytes += item->size;
-		return 0;
+		return l->tree->id == BTRFS_CSUM_TREE_OBJECTID && !l->c->exact ? csum_fact(l, item) : 0;
 	case BTRFS_CHUNK_ITEM_KEY:
 		return keep(l, item, keep_chunk);
 	case BTRFS_DEV_ITEM_KEY:
@@ -162,5 +173,9 @@ int leaf_facts(struct leaf_ctx *l)
 		else if (!l->c->exact)
 			report_foreign(l, &item);
 	}
-	return ret;
+	if (ret || l->c->early)
+		return ret;
+	if (l->c->exact)
+		return l->set ? leaf_exact(l) : 0;
+	return l->weight ? leaf_inodes(l) : 0;
 }

@@ -111,19 +111,20 @@ static int key_cmp_drop(const void *block, const struct key *drop)
 	return exact || !slot ? slot : slot - 1;
 }
 
-/* Of a tree half deleted only what is right of the way to its drop key is left. */
+/* Of a tree half deleted only what is right of the way to its drop key is left: the first slot that is. */
+static int claim_from(const struct check *c, const void *block, const struct claim *cl)
+{
+	const struct ctree *t = &c->trees.v[cl->tree];
+
+	return cl->dropping && block_level(block) >= t->drop_level ? key_cmp_drop(block, &t->drop) : 0;
+}
+
 static int first_slot(struct check *c, const void *block, const struct claim *claims, size_t n)
 {
 	int min = block_nritems(block);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct ctree *t = &c->trees.v[claims[i].tree];
-		int slot = 0;
-
-		if (claims[i].dropping && block_level(block) >= t->drop_level)
-			slot = key_cmp_drop(block, &t->drop);
-		min = min_t(int, min, slot);
-	}
+	for (size_t i = 0; i < n; i++)
+		min = min_t(int, min, claim_from(c, block, &claims[i]));
 	return min;
 }
 
@@ -134,6 +135,15 @@ static u64 claims_weight(const struct claim *claims, size_t n)
 	for (size_t i = 0; i < n; i++)
 		sum += claims[i].weight;
 	return sum;
+}
+
+static u32 claims_set(struct check *c, const struct claim *claims, size_t n)
+{
+	u32 set = 0;
+
+	for (size_t i = 0; c->with_sets && i < n; i++)
+		set = rootset_union(&c->sets, set, claim_set(&claims[i]));
+	return set;
 }
 
 struct node_ctx { struct check *c; const void *block; const struct claim *claims; size_t n; unsigned worker; bool full; int from; };
@@ -148,6 +158,7 @@ static int live_child(struct node_ctx *nc, int slot)
 	const struct ctree *t = &c->trees.v[up->tree];
 	struct claim cl = { .generation = le64_get(ptr->generation), .parent = self, .first = ptr->key, .tree = up->tree, .level = level, .has_first = 1 };
 	struct ref ref = { .count = 1 };
+	u32 set = 0;
 	int ret = 0;
 
 	put_be64(cl.addr, bytenr);
@@ -157,9 +168,12 @@ static int live_child(struct node_ctx *nc, int slot)
 		const struct ctree *ti = &c->trees.v[nc->claims[i].tree];
 
 		cl.weight += nc->claims[i].weight;
+		if (c->with_sets && slot >= claim_from(c, nc->block, &nc->claims[i]))
+			set = rootset_union(&c->sets, set, claim_set(&nc->claims[i]));
 		if (nc->n == 1 && nc->claims[i].dropping && slot == nc->from && block_level(nc->block) > ti->drop_level)
 			cl.dropping = 1;
 	}
+	claim_set_set(&cl, set);
 	if (t->kind != TREE_LOG && !c->watch) {
 		if (nc->full)
 			ref.parent = self;
@@ -210,7 +224,8 @@ static int block_use(struct check *c, const struct claim *claims, size_t n, cons
 		return node_block(&nc);
 	}
 	struct leaf_ctx l = { .c = c, .block = block, .bytenr = claim_bytenr(claims), .owner = block_owner(block), .tree = t, .claims = claims,
-			      .nclaims = n, .worker = worker, .weight = claims_weight(claims, n), .full = full };
+			      .nclaims = n, .worker = worker, .weight = claims_weight(claims, n),
+			      .set = claims_set(c, claims, n), .full = full };
 
 	return leaf_facts(&l);
 }
@@ -383,6 +398,13 @@ static int add_root(struct check *c, u32 index, struct err *err)
 
 	put_be64(cl.addr, t->bytenr);
 	put_be64(cl.order, t->level ? 0 : rio_disk_order(c->fs->vol, t->bytenr));
+	if (c->with_sets && t->weight) {
+		u32 set = rootset_one(&c->sets, index);
+
+		if (!set)
+			return err_nomem(err);
+		claim_set_set(&cl, set);
+	}
 	if (t->kind == TREE_RELOC)
 		ref.parent = t->bytenr;
 	else
@@ -418,7 +440,11 @@ static int live_pass(struct check *c, bool early, bool again, struct err *err)
 	}
 	if (!ret)
 		ret = live_interior(c, err);
-	return ret ? ret : live_leaves(c, err);
+	if (!ret)
+		ret = live_leaves(c, err);
+	if (early)
+		coverage_settle(&c->summed);
+	return ret;
 }
 
 int live_scan(struct check *c, bool early, struct err *err)

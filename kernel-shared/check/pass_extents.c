@@ -211,8 +211,6 @@ int pass_extents(struct check *c, struct err *err)
 	fst_cmp_end(m.space);
 	if (!ret)
 		check_super_used(c, m.total);
-	if (!ret && c->nbad)
-		ret = expand_extents(c, &local);
 	if (ret && err)
 		*err = local;
 	return ret;

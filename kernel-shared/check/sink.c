@@ -52,7 +52,7 @@ static struct check_finding finding_of(enum check_phase phase, enum problem_id i
 void check_report_(struct check *c, enum check_phase phase, enum problem_id id, const struct where *w, const char *fmt, ...)
 {
 	struct sink *s = &c->sink;
-	struct kept k = { .order = w->order };
+	struct kept k = { .order = w->order, .sub = w->sub };
 	char text[1024];
 	va_list ap;
 
@@ -93,6 +93,8 @@ static int kept_cmp(const void *a, const void *b)
 
 	if (!ret)
 		ret = cmp_u64(x->order, y->order);
+	if (!ret && x->sub && y->sub)
+		ret = x->f.ino != y->f.ino ? cmp_u64(x->f.ino, y->f.ino) : cmp_u64(x->sub, y->sub);
 	if (!ret)
 		ret = cmp_u64(x->f.bytenr, y->f.bytenr);
 	if (!ret)
