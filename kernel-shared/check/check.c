@@ -120,8 +120,11 @@ static void sum_totals(struct check *c)
 
 static int check_phases(struct check *c, struct err *err)
 {
-	int ret = phase_begin(c, CHECK_LOG, !le64_get(c->fs->sb->log_root), err);
+	bool log = le64_get(c->fs->sb->log_root);
+	int ret = phase_begin(c, CHECK_LOG, !log, err);
 
+	if (!ret && log)
+		ret = pass_log(c, err);
 	if (!ret)
 		ret = phase_end(c, CHECK_LOG, err);
 	if (!ret)
@@ -156,6 +159,16 @@ static int check_phases(struct check *c, struct err *err)
 		ret = phase_begin(c, CHECK_FS_ROOTS, false, err);
 	if (!ret)
 		ret = phase_end(c, CHECK_FS_ROOTS, err);
+	if (!ret)
+		ret = phase_begin(c, CHECK_CSUMS, false, err);
+	if (!ret)
+		ret = phase_end(c, CHECK_CSUMS, err);
+	if (!ret)
+		ret = phase_begin(c, CHECK_ROOT_REFS, false, err);
+	if (!ret)
+		ret = pass_roots(c, err);
+	if (!ret)
+		ret = phase_end(c, CHECK_ROOT_REFS, err);
 	return ret;
 }
 
@@ -169,6 +182,7 @@ static int check_init(struct check *c, struct err *err)
 	c->extents = sortrun_new(c->env, sizeof(struct extent_fact), sizeof(struct extent_fact), c->memory / 8);
 	c->seed = env_random_u64(c->env);
 	rootsets_init(&c->sets);
+	arena_init(&c->names);
 	if (!c->workers || !c->refs || !c->extents || inodes_init(c) || coverage_init(&c->summed, c->fs->vol) || blockmap_init(&c->seen, c->fs->vol) || blockmap_init(&c->full, c->fs->vol))
 		return err_nomem(err);
 	return 0;
@@ -201,6 +215,8 @@ static void check_fini(struct check *c)
 	free(c->ino_bad);
 	coverage_fini(&c->summed);
 	rootsets_fini(&c->sets);
+	vec_fini(&c->subvol_entries);
+	arena_fini(&c->names);
 	blockmap_fini(&c->seen);
 	blockmap_fini(&c->full);
 	hmap_fini(&c->bad_copies);

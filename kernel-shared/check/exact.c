@@ -40,6 +40,8 @@ static int keep_entries(struct leaf_ctx *l, const struct item *item)
 		struct xfact f = { .ino = e.location.objectid, .dir = item->key.objectid, .index = item->key.offset, .type = e.type, .name_len = e.name_len,
 				   .kind = item->key.type == BTRFS_DIR_INDEX_KEY ? X_INDEX : X_ITEM, .subvol = e.location.type == BTRFS_ROOT_ITEM_KEY };
 
+		if (f.kind == X_ITEM && f.index != hash_name(e.name, e.name_len))
+			continue; /* nobody finds it */
 		if (wanted(l->c, f.subvol ? subvol_bucket(f.ino) : ino_bucket(f.ino)))
 			ret = keep(l, &f, e.name);
 	}

@@ -240,6 +240,22 @@ static void sort_names(struct judge *j, bool subvol)
 	}
 }
 
+/* A directory that is being deleted loses its entries one by one. */
+static void forgive_dying(struct judge *j)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < j->names.len; i++) {
+		const struct named *n = &j->names.v[i];
+		struct inode dir;
+
+		if (n->errors && !n->refs && j->root && !inode_get(j->root, n->m->dir, &dir, NULL) && !dir.nlink)
+			continue;
+		j->names.v[left++] = *n;
+	}
+	j->names.len = left;
+}
+
 static u64 count_links(const struct judge *j)
 {
 	u64 n = 0;
@@ -515,7 +531,7 @@ static void find_path(struct judge *j)
 /* Nothing of it is left but what remembers that it must be removed, or a mention that is right to lead nowhere. */
 static bool is_gone(const struct judge *j)
 {
-	return !j->s.items && !j->s.feats && !j->gaps && !j->mentions.len;
+	return !j->s.items && !j->s.feats && !j->gaps && !j->names.len;
 }
 
 static u32 verdict(struct judge *j, struct err *err, int *ret)
@@ -577,6 +593,7 @@ int judge_inode(struct check *c, u32 tree, u64 ino, const struct xfact *facts, s
 	if (!ret && !subvol && j.root)
 		ret = read_own(&j, err);
 	sort_names(&j, subvol);
+	forgive_dying(&j);
 	*clean = true;
 	if (!ret && !is_gone(&j) && ((!subvol && verdict(&j, err, &ret)) || !names_good(&j))) {
 		*clean = false;

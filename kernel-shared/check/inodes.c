@@ -99,23 +99,43 @@ static void sum_refs(struct leaf_ctx *l, const struct item *item)
 			add_to(l, bucket_of(ino), hash_ref(l->c, ino, ref.parent, ref.index, hash_bytes(ref.name, ref.name_len)));
 }
 
-static void sum_entries(struct leaf_ctx *l, const struct item *item)
+/* Few, and wanted together. */
+static int keep_subvol_entry(struct leaf_ctx *l, const struct item *item, const struct dir_entry_view *v)
+{
+	struct check *c = l->c;
+	struct subvol_entry e = { .child = v->location.objectid, .dir = item->key.objectid, .transid = v->transid, .weight = l->weight,
+				  .index = item->key.type == BTRFS_DIR_INDEX_KEY ? item->key.offset : 0, .name_len = v->name_len };
+	int ret = -ENOMEM;
+
+	pthread_mutex_lock(&c->lock);
+	e.name = arena_dup(&c->names, v->name, v->name_len ? v->name_len : 1);
+	if (e.name)
+		ret = vec_push(&c->subvol_entries, e);
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
+static int sum_entries(struct leaf_ctx *l, const struct item *item)
 {
 	bool index = item->key.type == BTRFS_DIR_INDEX_KEY;
 	u64 dir = item->key.objectid;
 	struct dir_entry_view e;
+	int ret = 0;
 
-	for (u32 pos = 0; dir_item_next(item, &pos, &e);) {
+	for (u32 pos = 0; !ret && dir_item_next(item, &pos, &e);) {
 		u64 ino = e.location.objectid, name = hash_bytes(e.name, e.name_len);
 		u64 h = hash_entry(l->c, ino, dir, name, e.type);
 
-		if (e.location.type == BTRFS_ROOT_ITEM_KEY)
+		if (e.location.type == BTRFS_ROOT_ITEM_KEY) {
 			add_to(l, subvol_bucket(ino), index ? h : -h);
-		else if (index)
+			ret = keep_subvol_entry(l, item, &e);
+		} else if (index) {
 			add_to(l, bucket_of(ino), h - hash_ref(l->c, ino, dir, item->key.offset, name));
-		else
+		} else {
 			add_to(l, bucket_of(ino), hash_link(l->c, ino, e.type) - h);
+		}
 	}
+	return ret;
 }
 
 static void sum_inode(struct leaf_ctx *l, const struct item *item)
@@ -136,22 +156,21 @@ static void sum_inode(struct leaf_ctx *l, const struct item *item)
 		add_to(l, bucket_of(ino), hash_orphan(l->c, ino));
 }
 
-static void sum_item(struct leaf_ctx *l, const struct item *item)
+static int sum_item(struct leaf_ctx *l, const struct item *item)
 {
 	switch (item->key.type) {
 	case BTRFS_INODE_ITEM_KEY:
 		sum_inode(l, item);
-		break;
+		return 0;
 	case BTRFS_INODE_REF_KEY:
 	case BTRFS_INODE_EXTREF_KEY:
 		sum_refs(l, item);
-		break;
+		return 0;
 	case BTRFS_DIR_ITEM_KEY:
 	case BTRFS_DIR_INDEX_KEY:
-		sum_entries(l, item);
-		break;
+		return sum_entries(l, item);
 	default:
-		break;
+		return 0;
 	}
 }
 
@@ -281,7 +300,7 @@ int leaf_inodes(struct leaf_ctx *l)
 			continue;
 		}
 		isum_add(l->c, &s, &item, exempt);
-		sum_item(l, &item);
+		ret = sum_item(l, &item);
 	}
 	return ret || !any ? ret : inode_done(l, &s, first, true);
 }

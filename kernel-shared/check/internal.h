@@ -130,6 +130,9 @@ struct xfact {
 };
 VEC_TYPE(xfacts, struct xfact);
 
+/* A directory entry that leads to a subvolume, in whatever trees (their weight). index 0: a DIR_ITEM. */
+struct subvol_entry { u64 child, dir, index, transid, weight; u16 name_len; const u8 *name; };
+
 enum { INO_BUCKETS = 1 << 17 };
 
 struct chunk_rec { u64 start, length, type, owner, key_objectid; u16 num_stripes, sub_stripes; struct disk_stripe *stripes; bool invalid, matched; };
@@ -176,6 +179,8 @@ struct check {
 	struct coverage_map summed;
 	struct rootsets sets;
 	struct sortrun *edges; /* inodes that reach over the border of a leaf */
+	VEC(struct subvol_entry) subvol_entries;
+	struct arena names;    /* of those; under lock */
 	u64 *ino_bad;          /* sets of inodes that are looked at exactly, a bit each */
 	struct { u32 lo, hi; u64 bytes; bool overflow; } x; /* the exact pass: which of them now; what is kept */
 	bool with_sets;        /* claims carry sets of trees */
@@ -227,6 +232,9 @@ u32 ino_bucket(u64 ino);
 u32 subvol_bucket(u64 id);
 void suspect_inode(struct check *c, u64 ino);
 void suspect_bucket(struct check *c, u32 bucket);
+
+int pass_roots(struct check *c, struct err *err);
+int pass_log(struct check *c, struct err *err);       /* there is one */
 
 /* exact.c: whatever did not add up, one by one. */
 int leaf_exact(struct leaf_ctx *l);

@@ -111,21 +111,56 @@ static int keep(struct leaf_ctx *l, const struct item *item, int (*fn)(struct ch
 	return ret;
 }
 
+/* Where the checksums before this item end: in the same leaf, else nothing. The leaf that follows is looked at from here, too. */
+static void check_csum_order(struct leaf_ctx *l, const struct item *item, u64 end)
+{
+	struct where w = { .tree = BTRFS_CSUM_TREE_OBJECTID, .key = item->key, .block = l->bytenr, .bytenr = item->key.offset, .len = end - item->key.offset };
+	u32 n = item->size / l->c->geo->csum_size, most = (geo_leafdata(l->c->geo) - 50) / l->c->geo->csum_size - 1;
+	struct key next = item->slot + 1 < (int)block_nritems(l->block) ? block_key(l->block, item->slot + 1) : key_get(&l->claims->bound);
+
+	if (n > most)
+		REPORT(l->c, CHECK_CSUMS, CSUM_LARGE, w, item->key.offset, l->bytenr, (unsigned)item->slot, n, most);
+	if (next.objectid == BTRFS_EXTENT_CSUM_OBJECTID && next.type == BTRFS_EXTENT_CSUM_KEY && next.offset < end) {
+		w.bytenr = next.offset;
+		REPORT(l->c, CHECK_CSUMS, CSUM_OVERLAP, w, next.offset, end, l->bytenr, (unsigned)item->slot + 1);
+	}
+}
+
+static const char *csum_doubt(const struct check *c, const struct item *item)
+{
+	if (item->key.objectid != BTRFS_EXTENT_CSUM_OBJECTID || item->key.type != BTRFS_EXTENT_CSUM_KEY)
+		return "it is none";
+	if (!is_aligned_p2(item->key.offset, c->geo->sectorsize))
+		return "its address is no multiple of a sector";
+	if (!item->size || item->size % c->geo->csum_size)
+		return "its size is no multiple of a checksum";
+	return NULL;
+}
+
 static int csum_fact(struct leaf_ctx *l, const struct item *item)
 {
 	struct check *c = l->c;
-	u64 sums = item->size / c->geo->csum_size;
+	u64 len = (u64)(item->size / c->geo->csum_size) * c->geo->sectorsize, end;
+	const char *doubt = csum_doubt(c, item);
+	struct where w = { .tree = BTRFS_CSUM_TREE_OBJECTID, .key = item->key, .block = l->bytenr, .bytenr = item->key.offset, .len = len };
 	int ret;
 
+	if (doubt || add_overflows(item->key.offset, len, &end)) {
+		REPORT(c, CHECK_CSUMS, CSUM_ITEM, w, (s64)item->key.objectid, item->key.type, item->key.offset, l->bytenr, doubt ? doubt : "it ends behind all addresses");
+		return 0;
+	}
 	c->workers[l->worker].totals.csum_bytes += item->size;
+	check_csum_order(l, item, end);
 	pthread_mutex_lock(&c->lock);
-	ret = coverage_add(&c->summed, item->key.offset, sums * c->geo->sectorsize);
+	ret = coverage_add(&c->summed, item->key.offset, len);
 	pthread_mutex_unlock(&c->lock);
 	return ret;
 }
 
 static int item_facts(struct leaf_ctx *l, const struct item *item)
 {
+	if (l->tree->id == BTRFS_CSUM_TREE_OBJECTID)
+		return l->c->exact ? 0 : csum_fact(l, item);
 	switch (item->key.type) {
 	case BTRFS_EXTENT_ITEM_KEY:
 	case BTRFS_METADATA_ITEM_KEY:
@@ -137,8 +172,6 @@ static int item_facts(struct leaf_ctx *l, const struct item *item)
 		return l->tree->id == BTRFS_EXTENT_TREE_OBJECTID ? fact_keyed_ref(l, item) : 0;
 	case BTRFS_EXTENT_DATA_KEY:
 		return file_extent_fact(l, item);
-	case BTRFS_EXTENT_CSUM_KEY:
-		return l->tree->id == BTRFS_CSUM_TREE_OBJECTID && !l->c->exact ? csum_fact(l, item) : 0;
 	case BTRFS_CHUNK_ITEM_KEY:
 		return keep(l, item, keep_chunk);
 	case BTRFS_DEV_ITEM_KEY:

@@ -13,6 +13,7 @@ struct merge {
 	bool in_group;
 	u64 pos;              /* behind the last extent of this group */
 	u64 end;              /* behind the last extent of all */
+	u64 data_end;         /* behind the last data extent */
 	u64 total;
 };
 
@@ -133,6 +134,23 @@ static void check_tree_extent(struct check *c, u64 start, u64 end)
 		REPORT(c, CHECK_EXTENTS, EXTENT_NODESIZE, w, start, end);
 }
 
+/* Checksums of bytes between data extents belong to nothing. */
+static void check_orphan_csums(struct merge *m, u64 upto)
+{
+	u64 pos = m->data_end, start, end;
+
+	while (pos < upto && coverage_next(&m->c->summed, pos, &start, &end) && start < upto) {
+		struct where w = { .tree = BTRFS_CSUM_TREE_OBJECTID, .key = KEY(BTRFS_EXTENT_CSUM_OBJECTID, BTRFS_EXTENT_CSUM_KEY, start), .bytenr = start };
+
+		start = max_t(u64, start, pos);
+		end = min_t(u64, end, upto);
+		w.bytenr = start;
+		w.len = end - start;
+		REPORT(m->c, CHECK_CSUMS, CSUM_ORPHAN, w, start, end, start, end);
+		pos = end;
+	}
+}
+
 static int merge_extent(struct merge *m, const struct extent_fact *f, struct err *err)
 {
 	struct check *c = m->c;
@@ -149,8 +167,12 @@ static int merge_extent(struct merge *m, const struct extent_fact *f, struct err
 	if (start < m->end)
 		REPORT(c, CHECK_EXTENTS, EXTENT_TWICE, w, start);
 	m->total += len;
-	if (!data)
+	if (data) {
+		check_orphan_csums(m, start);
+		m->data_end = max_t(u64, m->data_end, end);
+	} else {
 		check_tree_extent(c, start, end);
+	}
 	ret = seek_group(m, start, err);
 	if (ret)
 		return ret;
@@ -177,6 +199,7 @@ static int merge_addresses(struct merge *m, struct err *err)
 		ret = merge_extent(m, f, err);
 	if (!ret)
 		ret = err->code;
+	check_orphan_csums(m, -1ULL);
 	if (!ret)
 		ret = seek_group(m, -1ULL, err);
 	if (!ret && m->in_group)

@@ -108,6 +108,17 @@ static int kept_cmp(const void *a, const void *b)
 	return ret ? ret : cmp_u64(x->seq, y->seq);
 }
 
+/* What all copies say is said once, as a rule that the block breaks. */
+static bool said_by_rule(const struct sink *s, size_t i)
+{
+	const struct check_finding *f = &s->kept.v[i].f;
+
+	for (size_t k = i + 1; f->id == PROBLEM_READER && k < s->kept.len && s->kept.v[k].f.bytenr == f->bytenr; k++)
+		if (s->kept.v[k].f.id == PROBLEM_BLOCK_RULE && !strcmp(s->kept.v[k].f.text, f->text))
+			return true;
+	return false;
+}
+
 int phase_begin(struct check *c, enum check_phase phase, bool skipped, struct err *err)
 {
 	if (c->ops->begin)
@@ -133,7 +144,7 @@ int phase_end(struct check *c, enum check_phase phase, struct err *err)
 			s->kept.v[left++] = *k;
 			continue;
 		}
-		if (c->ops->finding)
+		if (c->ops->finding && !said_by_rule(s, i))
 			c->ops->finding(c->ops->arg, &k->f);
 		free((char *)k->f.text);
 	}
