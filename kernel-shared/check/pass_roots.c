@@ -14,7 +14,7 @@ enum { LINK_NO_ITEM = 1, LINK_NO_INDEX = 2, LINK_INDEX = 0x40, LINK_NO_REF = 0x2
 
 /* A place of a subvolume, as any of the items that make it say. */
 struct link { u64 child, parent, dir, index; const u8 *name; u16 name_len; u16 refs, backrefs; bool item, entry_index, index_differs; u32 errors; };
-struct subvol_rec { u64 id; u32 refs, found; bool item, orphan, deleted, reached; struct disk_root_item ri; };
+struct subvol_rec { u64 id, offset; u32 refs; bool item, reached; struct disk_root_item ri; };
 
 struct roots_pass {
 	struct check *c;
@@ -29,7 +29,7 @@ struct roots_pass {
 
 static int note_subvol(struct roots_pass *p, const struct item *item)
 {
-	struct subvol_rec r = { .id = item->key.objectid, .item = true };
+	struct subvol_rec r = { .id = item->key.objectid, .offset = item->key.offset, .item = true };
 
 	if (!is_fstree(r.id))
 		return 0;
@@ -177,12 +177,10 @@ static void judge_link(struct roots_pass *p, struct link *l)
 
 /* --- entries that no reference explains --- */
 
-/* Entries of a snapshot that lead to subvolumes of its source are no links. */
+/* Entries of a snapshot that lead to subvolumes of its source are no links. The key of a snapshot's root item says when it was made. */
 static bool may_dangle(const struct subvol_rec *r, u64 transid)
 {
-	static const u8 nobody[16];
-
-	return memcmp(r->ri.parent_uuid, nobody, sizeof(nobody)) && transid <= le64_get(r->ri.otransid);
+	return r->offset && transid <= r->offset;
 }
 
 static bool linked(const struct roots_pass *p, const struct link *l)
