@@ -183,7 +183,8 @@ static int check_init(struct check *c, struct err *err)
 	c->seed = env_random_u64(c->env);
 	rootsets_init(&c->sets);
 	arena_init(&c->names);
-	if (!c->workers || !c->refs || !c->extents || inodes_init(c) || coverage_init(&c->summed, c->fs->vol) || blockmap_init(&c->seen, c->fs->vol) || blockmap_init(&c->full, c->fs->vol))
+	if (!c->workers || !c->refs || !c->extents || inodes_init(c) || coverage_init(&c->summed, c->fs->vol) ||
+	    blockmap_init(&c->seen, c->fs->vol) || blockmap_init(&c->full, c->fs->vol))
 		return err_nomem(err);
 	return 0;
 }
