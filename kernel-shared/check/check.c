@@ -195,7 +195,7 @@ static void check_fini(struct check *c)
 		for (int level = 0; level < BTRFS_MAX_LEVEL; level++)
 			vec_fini(&c->workers[i].children[level]);
 		vec_fini(&c->workers[i].exact);
-		vec_fini(&c->workers[i].xfacts);
+		vec_fini(&c->workers[i].sayings);
 		arena_fini(&c->workers[i].names);
 		free(c->workers[i].ino_sums);
 	}

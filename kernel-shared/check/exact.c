@@ -12,7 +12,7 @@ static bool wanted(const struct check *c, u32 bucket)
 	return bucket >= c->x.lo && bucket < c->x.hi && c->ino_bad[bucket / 64] >> bucket % 64 & 1;
 }
 
-static int keep(struct leaf_ctx *l, struct xfact *f, const u8 *name)
+static int keep(struct leaf_ctx *l, struct saying *f, const u8 *name)
 {
 	struct check *c = l->c;
 	struct worker *w = &c->workers[l->worker];
@@ -28,7 +28,7 @@ static int keep(struct leaf_ctx *l, struct xfact *f, const u8 *name)
 		if (!f->name)
 			return -ENOMEM;
 	}
-	return vec_push(&w->xfacts, *f);
+	return vec_push(&w->sayings, *f);
 }
 
 static int keep_entries(struct leaf_ctx *l, const struct item *item)
@@ -37,10 +37,10 @@ static int keep_entries(struct leaf_ctx *l, const struct item *item)
 	int ret = 0;
 
 	for (u32 pos = 0; !ret && dir_item_next(item, &pos, &e);) {
-		struct xfact f = { .ino = e.location.objectid, .dir = item->key.objectid, .index = item->key.offset, .type = e.type, .name_len = e.name_len,
-				   .kind = item->key.type == BTRFS_DIR_INDEX_KEY ? X_INDEX : X_ITEM, .subvol = e.location.type == BTRFS_ROOT_ITEM_KEY };
+		struct saying f = { .ino = e.location.objectid, .dir = item->key.objectid, .index = item->key.offset, .type = e.type, .name_len = e.name_len,
+				   .kind = item->key.type == BTRFS_DIR_INDEX_KEY ? SAY_INDEX : SAY_ITEM, .subvol = e.location.type == BTRFS_ROOT_ITEM_KEY };
 
-		if (f.kind == X_ITEM && f.index != hash_name(e.name, e.name_len))
+		if (f.kind == SAY_ITEM && f.index != hash_name(e.name, e.name_len))
 			continue; /* nobody finds it */
 		if (wanted(l->c, f.subvol ? subvol_bucket(f.ino) : ino_bucket(f.ino)))
 			ret = keep(l, &f, e.name);
@@ -57,7 +57,7 @@ int leaf_exact(struct leaf_ctx *l)
 	for (u32 i = 0; !ret && i < n; i++) {
 		struct item item = block_item(l->block, i);
 		u64 ino = item.key.objectid;
-		struct xfact own = { .ino = ino, .kind = X_OWN }, orphan = { .ino = item.key.offset, .kind = X_ORPHAN };
+		struct saying own = { .ino = ino, .kind = SAY_OWN }, orphan = { .ino = item.key.offset, .kind = SAY_ORPHAN };
 
 		if (item.key.type == BTRFS_ORPHAN_ITEM_KEY) {
 			if (wanted(l->c, ino_bucket(orphan.ino)))
@@ -80,9 +80,9 @@ static int cmp_u64(u64 a, u64 b)
 	return a < b ? -1 : a > b;
 }
 
-static int xfact_cmp(const void *a, const void *b)
+static int saying_cmp(const void *a, const void *b)
 {
-	const struct xfact *x = a, *y = b;
+	const struct saying *x = a, *y = b;
 	int ret = cmp_u64(x->subvol, y->subvol);
 
 	if (!ret)
@@ -100,22 +100,22 @@ static int xfact_cmp(const void *a, const void *b)
 	return ret ? ret : memcmp(x->name ? x->name : (const u8 *)"", y->name ? y->name : (const u8 *)"", x->name_len);
 }
 
-static int gather(struct check *c, struct xfacts *all, struct err *err)
+static int gather(struct check *c, struct sayings *all, struct err *err)
 {
 	for (unsigned i = 0; i < c->nworkers; i++) {
 		struct worker *w = &c->workers[i];
 
-		for (size_t k = 0; k < w->xfacts.len; k++)
-			if (vec_push(all, w->xfacts.v[k]))
+		for (size_t k = 0; k < w->sayings.len; k++)
+			if (vec_push(all, w->sayings.v[k]))
 				return err_nomem(err);
-		vec_fini(&w->xfacts);
+		vec_fini(&w->sayings);
 	}
-	vec_sort(all, xfact_cmp);
+	vec_sort(all, saying_cmp);
 	return 0;
 }
 
 /* The trees that any of the facts lie in. */
-static u32 all_trees(struct check *c, const struct xfact *f, size_t n)
+static u32 all_trees(struct check *c, const struct saying *f, size_t n)
 {
 	u32 set = 0;
 
@@ -125,7 +125,7 @@ static u32 all_trees(struct check *c, const struct xfact *f, size_t n)
 }
 
 /* The facts of one tree, to the front of to; sum tells their combination from others. */
-static size_t of_tree(struct check *c, u32 tree, const struct xfact *f, size_t n, struct xfact *to, u64 *sum)
+static size_t of_tree(struct check *c, u32 tree, const struct saying *f, size_t n, struct saying *to, u64 *sum)
 {
 	size_t k = 0;
 
@@ -139,9 +139,9 @@ static size_t of_tree(struct check *c, u32 tree, const struct xfact *f, size_t n
 }
 
 /* One inode number in all trees. Trees that share all of it share the verdict. */
-static int judge_number(struct check *c, const struct xfact *f, size_t n, struct err *err)
+static int judge_number(struct check *c, const struct saying *f, size_t n, struct err *err)
 {
-	struct xfact *of = mem_alloc(n, sizeof(*of));
+	struct saying *of = mem_alloc(n, sizeof(*of));
 	struct hmap clean = HMAP_INIT;
 	u32 set = all_trees(c, f, n);
 	const struct rootset trees = set ? c->sets.sets.v[set] : (struct rootset){ 0 };
@@ -165,7 +165,7 @@ static int judge_number(struct check *c, const struct xfact *f, size_t n, struct
 
 static int judge_inodes(struct check *c, struct err *err)
 {
-	struct xfacts all = VEC_INIT;
+	struct sayings all = VEC_INIT;
 	int ret = gather(c, &all, err);
 
 	for (size_t i = 0, j; !ret && i < all.len; i = j) {
@@ -215,7 +215,7 @@ static int collect_pass(struct check *c, struct err *err)
 	c->x.bytes = 0;
 	c->x.overflow = false;
 	for (unsigned i = 0; i < c->nworkers; i++) {
-		c->workers[i].xfacts.len = 0;
+		c->workers[i].sayings.len = 0;
 		arena_reset(&c->workers[i].names);
 	}
 	c->exact = c->with_sets = true;

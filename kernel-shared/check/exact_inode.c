@@ -16,8 +16,8 @@ enum {
 enum { DETAILS_MAX = 256 }; /* lines about one inode */
 
 struct detail { u32 bit; struct key key; u64 a, b; char *text; u8 *name; u16 name_len; u8 type; };
-/* One mention of a name. kind X_OWN: by the inode's own reference. */
-struct mention { u64 dir, index; const u8 *name; u16 len; enum xkind kind; u8 type; };
+/* One mention of a name. kind SAY_OWN: by the inode's own reference. */
+struct mention { u64 dir, index; const u8 *name; u16 len; enum say_kind kind; u8 type; };
 /* A name with all who mention it. */
 struct named { const struct mention *m; unsigned refs, items, indexes; u64 ref_index, dir_index; u8 type, index_type; u32 errors; };
 
@@ -72,7 +72,7 @@ static void own_refs(struct judge *j, const struct item *item)
 	struct inode_ref_view ref;
 
 	for (u32 pos = 0; inode_ref_next(item, &pos, &ref);) {
-		struct mention m = { .dir = ref.parent, .index = ref.index, .len = ref.name_len, .kind = X_OWN };
+		struct mention m = { .dir = ref.parent, .index = ref.index, .len = ref.name_len, .kind = SAY_OWN };
 
 		if (is_dotdot(j->ino, &ref))
 			continue;
@@ -211,11 +211,11 @@ static u32 name_errors(const struct judge *j, const struct named *n, bool subvol
 static void name_add(struct named *n, const struct mention *m)
 {
 	switch (m->kind) {
-	case X_OWN:
+	case SAY_OWN:
 		if (!n->refs++)
 			n->ref_index = m->index;
 		break;
-	case X_ITEM:
+	case SAY_ITEM:
 		n->items++;
 		n->type = m->type;
 		break;
@@ -556,15 +556,15 @@ static u32 verdict(struct judge *j, struct err *err, int *ret)
 	return j->bits;
 }
 
-static int add_facts(struct judge *j, const struct xfact *f, size_t n)
+static int add_facts(struct judge *j, const struct saying *f, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct mention m = { .dir = f[i].dir, .index = f[i].index, .name = f[i].name ? f[i].name : (const u8 *)"", .len = f[i].name_len, .kind = f[i].kind,
 				     .type = f[i].type };
 
-		if (f[i].kind == X_ORPHAN)
+		if (f[i].kind == SAY_ORPHAN)
 			j->orphan = true;
-		else if (f[i].kind != X_OWN && vec_push(&j->mentions, m))
+		else if (f[i].kind != SAY_OWN && vec_push(&j->mentions, m))
 			return -ENOMEM;
 	}
 	return 0;
@@ -578,7 +578,7 @@ static void judge_fini(struct judge *j)
 	arena_fini(&j->arena);
 }
 
-int judge_inode(struct check *c, u32 tree, u64 ino, const struct xfact *facts, size_t n, bool *clean, struct err *err)
+int judge_inode(struct check *c, u32 tree, u64 ino, const struct saying *facts, size_t n, bool *clean, struct err *err)
 {
 	struct judge j = { .c = c, .tree = &c->trees.v[tree], .ino = ino, .order = tree + 1 };
 	bool subvol = n && facts->subvol;

@@ -118,17 +118,17 @@ struct exact_ref {
 };
 
 /* What the exact pass finds of a suspected inode, besides its own items: names that lead to it, an orphan item, where its items lie. */
-enum xkind { X_OWN, X_ORPHAN, X_ITEM, X_INDEX };
-struct xfact {
+enum say_kind { SAY_OWN, SAY_ORPHAN, SAY_ITEM, SAY_INDEX };
+struct saying {
 	u64 ino, dir, index, block; /* index: of DIR_ITEM the key's offset */
 	u32 set;
-	enum xkind kind;
+	enum say_kind kind;
 	bool subvol;           /* ino is a subvolume */
 	u8 type;
 	u16 name_len;
 	const u8 *name;        /* in the worker's arena */
 };
-VEC_TYPE(xfacts, struct xfact);
+VEC_TYPE(sayings, struct saying);
 
 /* A directory entry that leads to a subvolume, in whatever trees (their weight). index 0: a DIR_ITEM. */
 struct subvol_entry { u64 child, dir, index, transid, weight; u16 name_len; const u8 *name; };
@@ -144,7 +144,7 @@ struct worker {
 	struct check_totals totals;
 	VEC(struct exact_ref) exact;
 	u64 *ino_sums;         /* INO_BUCKETS */
-	struct xfacts xfacts;
+	struct sayings sayings;
 	struct arena names;
 	int failed;
 };
@@ -240,7 +240,7 @@ int pass_log(struct check *c, struct err *err);       /* there is one */
 int leaf_exact(struct leaf_ctx *l);
 int pass_exact(struct check *c, struct err *err);
 /* exact_inode.c: facts: about one inode of tree index. */
-int judge_inode(struct check *c, u32 tree, u64 ino, const struct xfact *facts, size_t n, bool *clean, struct err *err);
+int judge_inode(struct check *c, u32 tree, u64 ino, const struct saying *facts, size_t n, bool *clean, struct err *err);
 
 int pass_extents(struct check *c, struct err *err);   /* merges facts; free space comes along */
 int judge_extents(struct check *c, struct err *err);  /* what a rescan has collected */
