@@ -53,11 +53,29 @@ static bool is_plain(int ret)
 	return false;
 }
 
+void edit_weigh(struct edit *e, int ret)
+{
+	e->failed = true;
+	e->fatal |= ret == -ENOSPC || ret == -EDQUOT || ret == -ENOMEM || ret == -EIO || ret == -EINTR || ret == -EUCLEAN;
+}
+
+bool edit_settle(struct edit *e, int ret)
+{
+	if (ret != -ENOSPC || e->ctx->session->batch || writer_dead(e->c.fs->writer) || txn_ops(e->txn) == e->c.ops)
+		return false;
+	if (change_checkpoint(e->ctx, &e->c)) {
+		e->fatal = true;
+		return false;
+	}
+	e->txn = e->c.txn;
+	return true;
+}
+
 int edit_cannot(struct edit *e, const char *what, const char *path, int ret)
 {
 	struct err *err = &e->ctx->err;
 
-	e->failed = true;
+	edit_weigh(e, ret);
 	if (ret == -ENAMETOOLONG && !strstr(err_text(err), "symbolic"))
 		err_clear(err);
 	return cmd_error(e->ctx, "%s: cannot %s '%s': %s", e->ctx->cmd->name, what, path, is_plain(ret) || !err->text[0] ? strerror(-ret) : err_text(err));
@@ -122,12 +140,54 @@ int edit_parent(struct edit *e, const char *path, struct loc *dir, const char **
 	return !ret && !inode_is(&inode, S_IFDIR) ? -ENOTDIR : ret;
 }
 
-void edit_join(struct strbuf *sb, const char *dir, const char *source)
+int edit_dest(struct edit *e, const char *dir, bool bare, struct dest *out)
 {
-	char *base = shell_basename(source);
+	struct cmd_ctx *ctx = e->ctx;
+	struct inode inode;
+	struct loc loc;
+	bool is_dir;
+	int ret;
 
-	shell_join(sb, dir, base ? base : "");
+	if (dir && bare)
+		return edit_fail(e, "cannot combine --target-directory (-t) and --no-target-directory (-T)");
+	*out = (struct dest){ dir ? dir : ctx->argv[ctx->argc - 1], dir ? ctx->argc : ctx->argc - 1, false };
+	if (!out->n)
+		return edit_fail(e, "missing destination file operand after '%s'", ctx->argv[0]);
+	if (bare) {
+		if (out->n > 1)
+			return edit_fail(e, "extra operand '%s'", ctx->argv[2]);
+		return 0;
+	}
+	ret = edit_find(e, out->path, true, &loc, &inode);
+	is_dir = !ret && inode_is(&inode, S_IFDIR);
+	if (!is_dir && (dir || out->n > 1)) {
+		if (ret)
+			return edit_fail(e, dir ? "target directory '%s': %s" : "target '%s': %s", out->path, strerror(-ret));
+		return edit_fail(e, dir ? "target directory '%s': Not a directory" : "target '%s' is not a directory", out->path);
+	}
+	out->into = is_dir;
+	return 0;
+}
+
+char *edit_dest_path(struct edit *e, const struct dest *d, const char *source)
+{
+	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
+	char *base = d->into ? shell_basename(source) : mem_strdup(""), *path;
+
+	if (d->into)
+		shell_join(&sb, d->path, base && *base ? base : ".");
+	else
+		sb_puts(&sb, d->path);
+	path = base ? mem_strdup(sb_str(&sb)) : NULL;
 	free(base);
+	if (!path)
+		edit_fail(e, "not enough memory");
+	return path;
+}
+
+int edit_restore_times(struct edit *e, struct loc loc, const struct inode *was)
+{
+	return op_setattr(e->txn, loc, ATTR_ATIME | ATTR_MTIME | ATTR_CTIME, was, &e->ctx->err);
 }
 
 u32 edit_umask(void)

@@ -13,26 +13,42 @@
 	X(begin) \
 	X(cat) \
 	X(cd) \
+	X(chattr) \
 	X(checksum) \
+	X(chmod) \
+	X(chown) \
 	X(commit) \
+	X(cp) \
 	X(df) \
 	X(du) \
 	X(extents) \
+	X(fallocate) \
 	X(find) \
 	X(get) \
 	X(getfattr) \
 	X(hash) \
 	X(help) \
 	X(lcd) \
+	X(ln) \
 	X(ls) \
 	X(lsattr) \
 	X(mkdir) \
+	X(mkfifo) \
+	X(mknod) \
+	X(mv) \
+	X(punch) \
 	X(pwd) \
 	X(quit) \
 	X(readlink) \
+	X(rm) \
 	X(rmdir) \
+	X(setfacl) \
+	X(setfattr) \
 	X(stat) \
-	X(tree)
+	X(touch) \
+	X(tree) \
+	X(truncate) \
+	X(write)
 #define DECLARE(id) extern const struct cmd verb_##id;
 #define ROW(id) &verb_##id,
 VERBS(DECLARE)
