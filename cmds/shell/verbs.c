@@ -18,7 +18,9 @@
 	X(chmod) \
 	X(chown) \
 	X(commit) \
+	X(compress) \
 	X(cp) \
+	X(dedupe) \
 	X(df) \
 	X(du) \
 	X(extents) \

@@ -59,6 +59,8 @@ int xattr_remove(struct txn *txn, struct root *root, u64 ino, const void *name, 
 struct inherited { u32 mode; u32 gid; u64 flags; };
 int inherit_inode(struct txn *txn, const struct winode *dir, u32 mode, u32 gid, struct inherited *out, struct err *err);
 int inherit_xattrs(struct txn *txn, struct root *root, u64 dir, u64 ino, u32 *mode, struct err *err);
+/* A mode set by hand also changes the access list that a file has: owner, mask (else group) and others follow. */
+int acl_follow_mode(struct txn *txn, struct root *root, u64 ino, u32 mode, struct err *err);
 /* The compression property alone, also across subvolumes. */
 int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode, struct err *err);
 

@@ -95,6 +95,34 @@ static int inherit_acl(struct txn *txn, struct loc dir, struct loc inode, u32 *m
 	return extended ? xattr_put(txn, inode.root, inode.ino, acl_access, sizeof(acl_access) - 1, own, len, 0, err) : 0;
 }
 
+int acl_follow_mode(struct txn *txn, struct root *root, u64 ino, u32 mode, struct err *err)
+{
+	char *acl CLEANUP(mem_freep) = NULL;
+	u8 *group = NULL, *mask = NULL;
+	size_t len;
+	int ret = xattr_get(root, ino, acl_access, &acl, &len, err);
+
+	if (ret)
+		return ret == -ENODATA ? 0 : ret;
+	if (len < ACL_HEAD || (len - ACL_HEAD) % ACL_ENTRY || get_le32(acl) != ACL_VERSION)
+		return 0;
+	for (u8 *e = (u8 *)acl + ACL_HEAD; e < (u8 *)acl + len; e += ACL_ENTRY) {
+		u16 tag = get_le16(e);
+
+		if (tag == TAG_USER_OBJ)
+			put_le16(e + 2, mode >> 6 & 7);
+		else if (tag == TAG_OTHER)
+			put_le16(e + 2, mode & 7);
+		else if (tag == TAG_GROUP_OBJ)
+			group = e;
+		else if (tag == TAG_MASK)
+			mask = e;
+	}
+	if (mask || group)
+		put_le16((mask ? mask : group) + 2, mode >> 3 & 7);
+	return xattr_put(txn, root, ino, acl_access, sizeof(acl_access) - 1, acl, len, 0, err);
+}
+
 int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode, struct err *err)
 {
 	char *value CLEANUP(mem_freep) = NULL;

@@ -65,7 +65,11 @@ static int setattr(struct txn *txn, struct loc loc, unsigned set, const struct i
 		w.d.otime = time_disk(attr->otime);
 	if (set & ATTR_FLAGS)
 		ret = flags_set(&w, attr->flags, err);
-	return ret ? ret : winode_store(txn, &w, err);
+	if (!ret)
+		ret = winode_store(txn, &w, err);
+	if (!ret && set & ATTR_MODE && !S_ISLNK(mode))
+		ret = acl_follow_mode(txn, loc.root, loc.ino, mode, err);
+	return ret;
 }
 
 int op_setattr(struct txn *txn, struct loc loc, unsigned set, const struct inode *attr, struct err *err)
