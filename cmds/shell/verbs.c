@@ -39,6 +39,7 @@
 	X(mknod) \
 	X(mv) \
 	X(punch) \
+	X(put) \
 	X(pwd) \
 	X(quit) \
 	X(readlink) \
