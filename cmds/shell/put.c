@@ -452,6 +452,8 @@ static int put_run(struct cmd_ctx *ctx, void *args)
 	else
 		put_all(&p, a);
 	putter_fini(&p);
+	if (p.existing)
+		env_msg(ctx->env, MSG_NOTE, "%llu files exist already and were left alone; -f replaces what exists", p.existing);
 	free(mode);
 	ret = edit_end(&e);
 	if (ctx->json) {
@@ -461,6 +463,7 @@ static int put_run(struct cmd_ctx *ctx, void *args)
 		out_json_u64(ctx->out, "directories", p.dirs);
 		out_json_u64(ctx->out, "others", p.others);
 		out_json_u64(ctx->out, "bytes", p.bytes);
+		out_json_u64(ctx->out, "existing", p.existing);
 		out_end(ctx->out);
 		out_json_end(ctx->out);
 	}

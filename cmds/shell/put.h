@@ -66,7 +66,7 @@ struct putter {
 	VEC(struct put_linked) linked;
 	pthread_mutex_t lock;     /* of reading */
 	struct hmap reading;      /* inodes with several names that somebody has read ahead */
-	u64 files, dirs, others, bytes, last_dir;
+	u64 files, dirs, others, bytes, existing, last_dir;
 };
 
 /* putread.c: fills in what needs no transaction. Any thread. */

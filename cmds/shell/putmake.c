@@ -8,6 +8,7 @@
 #include "common/io.h"
 #include "common/mem.h"
 
+enum { TOLD_MAX = 10 };
 static const char acl_access[] = "system.posix_acl_access", acl_default[] = "system.posix_acl_default";
 
 static void cannot(struct put_job *j, const char *what, int ret)
@@ -213,7 +214,9 @@ static int make_way(struct put_job *j, struct loc *to)
 		return 2;
 	}
 	if (!j->p->o->force) {
-		edit_fail(e, "'%s' exists; -f replaces what exists", j->name);
+		if (j->p->existing++ < TOLD_MAX)
+			cannot(j, "replace what exists with", -EEXIST);
+		e->failed = true;
 		return 2;
 	}
 	return op_unlink(e->txn, dir, j->name, strlen(j->name), err);
