@@ -104,6 +104,7 @@ GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <comma
 #define PROGRAMS(X) \
 	X(btrfs) \
 	X(mkfs) \
+	X(image) \
 	X(btrfsck) \
 	X(fsck) \
 	X(find_root) \

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the files of dump/. */
+#ifndef DUMP_INTERNAL_H
+#define DUMP_INTERNAL_H
+
+#include "kernel-shared/dump/dump.h"
+#include "kernel-shared/volume/dumpfile.h"
+
+/* --- names: substitutes that depend on nothing but a key and the name, so that threads need not agree on anything --- */
+struct namer { u64 key[2]; u32 table[256], back[256]; };
+void namer_init(struct namer *n, struct env *env);
+/* name becomes another of its length: printable (33..126), no slash, never "." or ".."; for up to 4 such bytes different names stay different. */
+void name_garbage(const struct namer *n, u8 *name, size_t len);
+/* The same, of equal CRC-32C for any start value. False: too short for that, and name is garbage. */
+bool name_collide(const struct namer *n, u8 *name, size_t len);
+
+/* --- what a block loses --- */
+struct cleaner {
+	const struct geometry *geo;
+	enum dump_names names;
+	bool private;
+	struct namer namer;
+};
+/* Counted by each thread apart. */
+struct clean_counts { u64 short_names, odd_names; };
+/* Takes file contents, leftovers and (by cl->names) names out of a block whose items can be located; computes its checksum if that changed anything. */
+void clean_block(const struct cleaner *cl, void *block, struct clean_counts *counts);
+/* names.c: the names of one item of a tree. True: it changed. */
+bool clean_names(const struct cleaner *cl, u64 tree, const struct item *item, struct clean_counts *counts);
+void clean_super(const struct cleaner *cl, struct disk_super *sb);
+/* Makes bytes zero. True: they were not. */
+bool clean_zero(void *p, size_t len);
+
+/* --- which blocks there are --- */
+/* Told in ascending order within each call: a tree block (len nodesize), or a run of an old free space cache. */
+typedef int (*extent_fn)(void *arg, u64 bytenr, u32 len, bool data, struct err *err);
+struct lister { struct fs *fs; bool damaged; extent_fn fn; void *arg; };
+int list_by_extent_tree(const struct lister *l, struct err *err);
+int list_by_walking(const struct lister *l, struct err *err);
+/* Both need this, too: the extent tree does not know the log. */
+int list_log(const struct lister *l, struct err *err);
+int list_old_cache(const struct lister *l, struct err *err);
+
+/* --- the container --- */
+struct sink;
+/* fd: borrowed. */
+struct sink *sink_new(int fd, bool compressed);
+void sink_free(struct sink *s);
+/* Adds an item. data: borrowed until release(arg) is called, which is once, also when this fails. */
+int sink_add(struct sink *s, u64 bytenr, const void *data, u32 len, void (*release)(void *arg), void *arg, struct err *err);
+int sink_finish(struct sink *s, struct err *err);
+u64 sink_bytes(const struct sink *s);
+
+#endif
