@@ -30,4 +30,20 @@ struct dump_stats {
  * The bytes are the same for any number of threads. */
 int dump_write(struct fs *fs, int fd, const struct dump_opts *opts, struct dump_stats *stats, struct err *err);
 
+enum restore_mode {
+	RESTORE_ONE,          /* to one device, whatever the source had: chunks of several devices are moved together */
+	RESTORE_FLAT,         /* -o: every block at its logical address */
+	RESTORE_ALL,          /* -m: as many devices as the source had, by ascending device number */
+};
+struct restore_opts {
+	enum restore_mode mode;
+	const char *const *targets; /* files (made, emptied) or block devices */
+	unsigned ntargets;
+	struct progress *progress; /* counts stored bytes, and is told their number; may be NULL */
+};
+/* Restores the dump at path. Targets that are mounted, open elsewhere, too small or the dump itself are refused. Runs on env->pool; memory: about 1 MiB a
+ * thread. Tree blocks get the checksums of the filesystem's own type. A log is left as it is if the source had one device, else it is replayed, because
+ * the commit that settles the devices would make it unusable. */
+int dump_restore(struct env *env, const char *path, const struct restore_opts *opts, struct err *err);
+
 #endif

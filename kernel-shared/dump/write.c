@@ -143,7 +143,7 @@ static int pack_item(struct job *j, struct piece *p, unsigned worker)
 
 	if (!d->opts->level || p->lost)
 		return 0;
-	p->size = dump_compress(d->codecs[worker], j->raw + p->at, p->len, d->packed[worker]);
+	p->size = dump_compress(d->codecs[worker], p->start, j->raw + p->at, p->len, d->packed[worker]);
 	if (!p->size)
 		return err_set(&j->err, -EIO, "cannot compress %u bytes", p->len);
 	p->packed = mem_dup(d->packed[worker], p->size);

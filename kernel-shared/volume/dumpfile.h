@@ -37,16 +37,17 @@ bool dump_probe(struct bdev *b);
 int dump_open(struct bdev *bdev, struct dump_file **out, struct err *err);
 void dump_close(struct dump_file *f);
 
-/* One thread's means of compressing and decompressing. level 0: none needed. NULL: no memory. */
+/* One thread's means of compressing and decompressing. level 0 to 9: zlib's; 0: for decompressing alone. NULL: no memory. */
 struct dump_codec;
 struct dump_codec *dump_codec_new(unsigned level);
 void dump_codec_free(struct dump_codec *c);
+void dump_codec_freep(struct dump_codec **c); /* for CLEANUP */
 /* The bytes of an item into out (DUMP_ITEM_MAX), *len of them, a multiple of the sector size. -EIO, -EUCLEAN, -ENOMEM. */
 int dump_item_read(const struct dump_file *f, const struct dump_item *item, struct dump_codec *c, u8 *out, u32 *len, struct err *err);
 /* The index of the item that may hold bytenr: the last that begins at or before it. -1: none. */
 ssize_t dump_item_find(const struct dump_file *f, u64 bytenr);
-/* len bytes as a zlib stream of the codec's level into out (room for DUMP_STORED_MAX); the size, 0 if that fails. */
-u32 dump_compress(struct dump_codec *c, const void *in, u32 len, void *out);
+/* The item at bytenr, of len bytes, as a zlib stream of the codec's level into out (room for DUMP_STORED_MAX); the size, 0 if that fails. */
+u32 dump_compress(struct dump_codec *c, u64 bytenr, const void *in, u32 len, void *out);
 
 /* Is this a tree block of the filesystem at that address, as far as its header says? */
 bool dump_is_block(const struct dump_file *f, u64 bytenr, const void *data);
