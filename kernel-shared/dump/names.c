@@ -82,7 +82,7 @@ static bool clean_xattr(const struct cleaner *cl, const struct item *item, struc
 	return clear_rest(item, at, counts) | changed;
 }
 
-static bool clean_refs(const struct cleaner *cl, const struct item *item, struct clean_counts *counts)
+static bool clean_refs(const struct cleaner *cl, u64 tree, const struct item *item, struct clean_counts *counts)
 {
 	struct inode_ref_view ref;
 	bool changed = false;
@@ -90,7 +90,7 @@ static bool clean_refs(const struct cleaner *cl, const struct item *item, struct
 
 	while (inode_ref_next(item, &pos, &ref)) {
 		at = pos;
-		if (is_dots(ref.name, ref.name_len))
+		if (is_dots(ref.name, ref.name_len) || (tree == BTRFS_ROOT_TREE_OBJECTID && ref.parent == BTRFS_ROOT_TREE_DIR_OBJECTID))
 			continue;
 		replace(cl, ref.name, ref.name_len, false, counts);
 		changed = true;
@@ -120,7 +120,7 @@ bool clean_names(const struct cleaner *cl, u64 tree, const struct item *item, st
 		return clean_xattr(cl, item, counts);
 	case BTRFS_INODE_REF_KEY:
 	case BTRFS_INODE_EXTREF_KEY:
-		return clean_refs(cl, item, counts);
+		return clean_refs(cl, tree, item, counts);
 	case BTRFS_ROOT_REF_KEY:
 	case BTRFS_ROOT_BACKREF_KEY:
 		return clean_root_ref(cl, item, counts);
