@@ -136,6 +136,8 @@ static int check_phases(struct check *c, struct err *err)
 	if (!ret)
 		ret = phase_begin(c, CHECK_EXTENTS, false, err);
 	if (!ret)
+		ret = quota_begin(c, err);
+	if (!ret)
 		ret = live_scan(c, true, err);
 	if (!ret)
 		ret = live_scan(c, false, err);
@@ -169,6 +171,12 @@ static int check_phases(struct check *c, struct err *err)
 		ret = pass_roots(c, err);
 	if (!ret)
 		ret = phase_end(c, CHECK_ROOT_REFS, err);
+	if (!ret)
+		ret = phase_begin(c, CHECK_QUOTA, !c->quota.on, err);
+	if (!ret && c->quota.on)
+		ret = pass_quota(c, err);
+	if (!ret)
+		ret = phase_end(c, CHECK_QUOTA, err);
 	return ret;
 }
 
@@ -199,7 +207,6 @@ static void check_fini(struct check *c)
 		arena_fini(&c->workers[i].names);
 		free(c->workers[i].ino_sums);
 	}
-	free(c->workers);
 	for (int level = 0; level < BTRFS_MAX_LEVEL; level++)
 		vec_fini(&c->level[level]);
 	for (size_t i = 0; i < c->chunks.len; i++)
@@ -215,6 +222,8 @@ static void check_fini(struct check *c)
 	sortrun_free(c->edges);
 	free(c->ino_bad);
 	coverage_fini(&c->summed);
+	quota_end(c);
+	free(c->workers);
 	rootsets_fini(&c->sets);
 	vec_fini(&c->subvol_entries);
 	arena_fini(&c->names);

@@ -38,6 +38,7 @@ struct check_totals {
 
 struct check_args {
 	bool data_csum;       /* read all data, all copies */
+	bool qgroup_report;   /* list all quota groups, equal ones, too (PROBLEM_QGROUP_STATE) */
 	u64 memory;           /* bytes, 0: 256 MiB */
 };
 

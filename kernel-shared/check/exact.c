@@ -218,9 +218,11 @@ static int collect_pass(struct check *c, struct err *err)
 		c->workers[i].sayings.len = 0;
 		arena_reset(&c->workers[i].names);
 	}
-	c->exact = c->with_sets = true;
+	c->exact = true;
+	c->sets_of = SETS_LIVE;
 	ret = live_rescan(c, err);
-	c->exact = c->with_sets = false;
+	c->exact = false;
+	c->sets_of = SETS_NONE;
 	return ret;
 }
 

@@ -147,6 +147,8 @@ int fact_extent_item(struct leaf_ctx *l, const struct item *item)
 		return add_exact(c, l->worker, &x);
 	}
 	ret = note_extent(l, item, &v);
+	if (!ret)
+		ret = quota_extent(l, item, &v);
 	sum += !v.refs; /* an item without references never adds up */
 	return ret ? ret : add_sum(c, l->worker, v.bytenr, sum - hash_shape(c, v.is_data, shape) * v.refs, -(s64)v.refs);
 }

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/sortrun.h"
 #include "kernel-shared/check/check.h"
+#include "kernel-shared/format/items.h"
 
 /* --- sets of tree block addresses: bits per sector of each chunk --- */
 
@@ -146,6 +147,7 @@ struct worker {
 	u64 *ino_sums;         /* INO_BUCKETS */
 	struct sayings sayings;
 	struct arena names;
+	struct hmap charges;   /* simple quotas: subvolume -> bytes */
 	int failed;
 };
 
@@ -183,7 +185,13 @@ struct check {
 	struct arena names;    /* of those; under lock */
 	u64 *ino_bad;          /* sets of inodes that are looked at exactly, a bit each */
 	struct { u32 lo, hi; u64 bytes; bool overflow; } x; /* the exact pass: which of them now; what is kept */
-	bool with_sets;        /* claims carry sets of trees */
+	enum { SETS_NONE, SETS_LIVE /* trees with a weight */, SETS_SUBVOLS /* all subvolumes, dying ones, too */ } sets_of; /* that claims carry */
+	struct {
+		bool on, simple, rescanning, inconsistent, counting;
+		u64 since;     /* simple: the first generation that counts */
+		struct sortrun *data;
+		VEC(u64) bytes; /* of each set of trees */
+	} quota;
 	u64 *bad;              /* extents whose references differ, ascending */
 	size_t nbad;
 	struct hmap bad_copies; /* told already */
@@ -235,6 +243,14 @@ void suspect_bucket(struct check *c, u32 bucket);
 
 int pass_roots(struct check *c, struct err *err);
 int pass_log(struct check *c, struct err *err);       /* there is one */
+
+/* pass_quota.c. begin: before blocks go by. */
+int quota_begin(struct check *c, struct err *err);
+int quota_block(struct check *c, unsigned worker, const void *block, u32 set);
+int quota_data(struct leaf_ctx *l, const struct file_extent_view *v);
+int quota_extent(struct leaf_ctx *l, const struct item *item, const struct extent_view *v);
+int pass_quota(struct check *c, struct err *err);
+void quota_end(struct check *c);
 
 /* exact.c: whatever did not add up, one by one. */
 int leaf_exact(struct leaf_ctx *l);

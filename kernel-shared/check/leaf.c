@@ -34,6 +34,7 @@ static int file_extent_fact(struct leaf_ctx *l, const struct item *item)
 	struct check_totals *tot = &l->c->workers[l->worker].totals;
 	struct file_extent_view v;
 	struct ref r = { .count = 1 };
+	int ret;
 
 	if (l->tree->kind == TREE_LOG || file_extent_parse(item, &v) || v.type == BTRFS_FILE_EXTENT_INLINE || !v.disk_bytenr)
 		return 0;
@@ -48,7 +49,8 @@ static int file_extent_fact(struct leaf_ctx *l, const struct item *item)
 		r.owner = item->key.objectid;
 		r.offset = item->key.offset - v.offset;
 	}
-	return fact_data_ref(l->c, l->worker, v.disk_bytenr, v.disk_num_bytes, &r);
+	ret = fact_data_ref(l->c, l->worker, v.disk_bytenr, v.disk_num_bytes, &r);
+	return ret ? ret : quota_data(l, &v);
 }
 
 static int keep_chunk(struct check *c, const struct item *item)

@@ -141,7 +141,7 @@ static u32 claims_set(struct check *c, const struct claim *claims, size_t n)
 {
 	u32 set = 0;
 
-	for (size_t i = 0; c->with_sets && i < n; i++)
+	for (size_t i = 0; c->sets_of && i < n; i++)
 		set = rootset_union(&c->sets, set, claim_set(&claims[i]));
 	return set;
 }
@@ -168,7 +168,7 @@ static int live_child(struct node_ctx *nc, int slot)
 		const struct ctree *ti = &c->trees.v[nc->claims[i].tree];
 
 		cl.weight += nc->claims[i].weight;
-		if (c->with_sets && slot >= claim_from(c, nc->block, &nc->claims[i]))
+		if (c->sets_of && slot >= claim_from(c, nc->block, &nc->claims[i]))
 			set = rootset_union(&c->sets, set, claim_set(&nc->claims[i]));
 		if (nc->n == 1 && nc->claims[i].dropping && slot == nc->from && block_level(nc->block) > ti->drop_level)
 			cl.dropping = 1;
@@ -217,6 +217,11 @@ static int block_use(struct check *c, const struct claim *claims, size_t n, cons
 	const struct ctree *t = &c->trees.v[claims[0].tree];
 	bool full = blockmap_has(&c->full, claim_bytenr(claims));
 
+	u32 set = claims_set(c, claims, n);
+	int ret = quota_block(c, worker, block, set);
+
+	if (ret)
+		return ret;
 	count_block(c, worker, block, t);
 	if (block_level(block)) {
 		struct node_ctx nc = { c, block, claims, n, worker, full, 0 };
@@ -225,7 +230,7 @@ static int block_use(struct check *c, const struct claim *claims, size_t n, cons
 	}
 	struct leaf_ctx l = { .c = c, .block = block, .bytenr = claim_bytenr(claims), .owner = block_owner(block), .tree = t, .claims = claims,
 			      .nclaims = n, .worker = worker, .weight = claims_weight(claims, n),
-			      .set = claims_set(c, claims, n), .full = full };
+			      .set = set, .full = full };
 
 	return leaf_facts(&l);
 }
@@ -398,7 +403,7 @@ static int add_root(struct check *c, u32 index, struct err *err)
 
 	put_be64(cl.addr, t->bytenr);
 	put_be64(cl.order, t->level ? 0 : rio_disk_order(c->fs->vol, t->bytenr));
-	if (c->with_sets && t->weight) {
+	if (c->sets_of == SETS_LIVE ? t->weight : c->sets_of == SETS_SUBVOLS && is_fstree(t->id)) {
 		u32 set = rootset_one(&c->sets, index);
 
 		if (!set)
