@@ -74,7 +74,9 @@ static int send_bytes_of(struct gen *g, const struct file_extent_view *x, u64 fr
 	c->written = to;
 	if (g->plan->no_data)
 		return range_command(g, SEND_C_UPDATE_EXTENT, 0, from, to);
-	if (g->plan->compressed && x->compression && !x->encryption && stored <= to - from && x->ram_bytes <= SEND_ENCODED_MAX)
+	/* An inline extent with a file that goes on behind it covers more than it has bytes. */
+	if (g->plan->compressed && x->compression && !x->encryption && stored <= to - from && x->ram_bytes <= SEND_ENCODED_MAX &&
+			(x->type != BTRFS_FILE_EXTENT_INLINE || to - x->start <= x->ram_bytes))
 		return emit_encoded(g->emit, spath_text(c->path), spath_len(c->path), x, from, to, unsummed);
 	return emit_write(g->emit, spath_text(c->path), spath_len(c->path), x, from, to, unsummed);
 }
