@@ -19,7 +19,7 @@ enum phase {
 	PHASES
 };
 struct step { u8 phase, depth[4], ino[8]; } PACKED;
-enum { STEP_MEMORY = 16 << 20 };
+enum { STEP_MEMORY = 8 << 20 };
 
 struct notes { struct gen *g; struct sortrun *steps; struct refs now, old; };
 

@@ -260,13 +260,13 @@ void ncache_forget(struct ncache *c, u64 bytenr)
 
 struct node *node_new(struct nstore *s, u64 bytenr)
 {
-	size_t head = round_up_p2(sizeof(struct node), NODE_ALIGN);
-	struct node *n = aligned_alloc(NODE_ALIGN, head + s->geo->nodesize);
+	/* Not aligned_alloc: it splits what it takes, so that what is freed does not fit the next one, and memory falls to pieces. */
+	struct node *n = malloc(sizeof(*n) + NODE_ALIGN + s->geo->nodesize);
 
 	if (!n)
 		return NULL;
 	memset(n, 0, sizeof(*n));
-	n->data = (u8 *)n + head;
+	n->data = (u8 *)round_up_p2((uintptr_t)(n + 1), NODE_ALIGN);
 	n->bytenr = bytenr;
 	n->store = s;
 	atomic_init(&n->refs, 1);
