@@ -14,11 +14,10 @@ struct load {
 	u32 inlined;                /* in texts: the inline bytes */
 	u64 from, len;
 	struct file_extent_view ext;
-	size_t begin, end;          /* what it became, in the data writer */
 };
 struct emit_batch {
 	struct emit *e;
-	struct send_writer meta, data;
+	struct send_writer meta, out; /* commands without data; all, in order */
 	VEC(struct load) loads;
 	struct strbuf texts;
 	u8 *scratch;                /* one extent, decompressed */
@@ -33,7 +32,7 @@ static void batch_free(struct emit_batch *b)
 	if (!b)
 		return;
 	send_writer_fini(&b->meta);
-	send_writer_fini(&b->data);
+	send_writer_fini(&b->out);
 	vec_fini(&b->loads);
 	sb_fini(&b->texts);
 	free(b->scratch);
@@ -46,7 +45,7 @@ static struct emit_batch *batch_new(struct emit *e)
 
 	if (b) {
 		e->spare = b->next;
-		b->meta.len = b->meta.start = b->data.len = b->data.start = 0;
+		b->meta.len = b->meta.start = b->out.len = b->out.start = 0;
 		b->loads.len = 0;
 		sb_reset(&b->texts);
 	} else {
@@ -55,7 +54,7 @@ static struct emit_batch *batch_new(struct emit *e)
 			return NULL;
 		b->e = e;
 		send_writer_init(&b->meta, e->version, NULL, NULL);
-		send_writer_init(&b->data, e->version, NULL, NULL);
+		send_writer_init(&b->out, e->version, NULL, NULL);
 	}
 	b->start = e->totals.bytes;
 	b->size = 0;
@@ -73,10 +72,10 @@ static u32 write_max(unsigned version)
 
 static void *begin_write(struct emit_batch *b, const struct load *l, u64 off, u32 n)
 {
-	send_begin(&b->data, SEND_C_WRITE);
-	send_bytes(&b->data, SEND_A_PATH, b->texts.v + l->path, l->path_len);
-	send_u64(&b->data, SEND_A_FILE_OFFSET, off);
-	return send_data(&b->data, n);
+	send_begin(&b->out, SEND_C_WRITE);
+	send_bytes(&b->out, SEND_A_PATH, b->texts.v + l->path, l->path_len);
+	send_u64(&b->out, SEND_A_FILE_OFFSET, off);
+	return send_data(&b->out, n);
 }
 
 /* Is this better read in one go? */
@@ -89,7 +88,7 @@ static bool whole_extent(const struct file_extent_view *ext, u64 len)
 static int load_file(struct emit_batch *b, struct load *l)
 {
 	struct file_piece piece = { .start = l->from, .len = l->len, .ext = l->ext };
-	u32 max = write_max(b->data.version);
+	u32 max = write_max(b->out.version);
 	bool split = whole_extent(&l->ext, l->len) && l->len > max;
 	u64 n;
 	int ret;
@@ -109,7 +108,7 @@ static int load_file(struct emit_batch *b, struct load *l)
 		n = min_t(u64, l->len - off, max);
 		p = begin_write(b, l, l->from + off, n);
 		if (!p)
-			return err_set(&b->err, b->data.error, "cannot build a command");
+			return err_set(&b->err, b->out.error, "cannot build a command");
 		if (l->kind == LOAD_ZEROS)
 			memset(p, 0, n);
 		else if (split)
@@ -118,9 +117,9 @@ static int load_file(struct emit_batch *b, struct load *l)
 			ret = file_piece_read(b->e->fs, &piece, off, p, n, l->unsummed, &b->err);
 		if (ret)
 			return ret;
-		send_end(&b->data);
+		send_end(&b->out);
 	}
-	return b->data.error;
+	return b->out.error;
 }
 
 static u32 stored_len(const struct file_extent_view *x)
@@ -131,7 +130,7 @@ static u32 stored_len(const struct file_extent_view *x)
 static int load_encoded(struct emit_batch *b, struct load *l)
 {
 	const struct file_extent_view *x = &l->ext;
-	struct send_writer *w = &b->data;
+	struct send_writer *w = &b->out;
 	bool inlined = x->type == BTRFS_FILE_EXTENT_INLINE;
 	u32 n = stored_len(x), shift = 0;
 	void *p;
@@ -159,55 +158,46 @@ static int load_encoded(struct emit_batch *b, struct load *l)
 	return ret ? ret : send_end(w);
 }
 
+/* Puts the commands without data up to there behind what is there. */
+static void append_meta(struct emit_batch *b, u32 from, u32 to)
+{
+	struct send_writer part = { .version = b->meta.version, .buf = b->meta.buf + from, .len = to - from };
+
+	send_append(&b->out, &part);
+}
+
 static void fill(void *job, void *arg, unsigned worker)
 {
 	struct emit_batch *b = job;
+	u32 at = 0;
 
 	for (size_t i = 0; !b->ret && i < b->loads.len; i++) {
 		struct load *l = &b->loads.v[i];
 
-		l->begin = b->data.len;
+		append_meta(b, at, l->at);
+		at = l->at;
 		b->ret = l->kind == LOAD_ENCODED ? load_encoded(b, l) : load_file(b, l);
-		l->end = b->data.len;
 		if (b->ret)
 			err_wrap(&b->err, b->ret, "cannot read %.*s", (int)l->path_len, b->texts.v + l->path);
 	}
-	if (!b->ret && b->meta.len + b->data.len != b->size)
+	if (b->ret)
+		return;
+	append_meta(b, at, b->meta.len);
+	if (b->out.error)
+		b->ret = err_errno(&b->err, b->out.error, "cannot build a command");
+	else if (b->out.len != b->size)
 		b->ret = err_set(&b->err, -EUCLEAN, "the stream has another size than was counted");
 }
 
 /* ---- Writing, in order ---- */
 
-/* Hands on what of this piece lies behind the place to resume at. */
-static int hand_on(struct emit *e, u64 *at, const u8 *p, size_t n)
-{
-	u64 skip = e->to.resume && e->to.resume->offset > *at ? e->to.resume->offset - *at : 0;
-	int ret = 0;
-
-	*at += n;
-	if (skip < n)
-		ret = e->to.write(e->to.arg, p + skip, n - skip);
-	return ret < 0 ? ret : 0;
-}
-
 static int write_batch(struct emit *e, struct emit_batch *b)
 {
-	u64 at = b->start;
-	size_t done = 0;
-	int ret = 0;
+	/* What lies before the place to resume at was there already. */
+	u64 skip = e->to.resume && e->to.resume->offset > b->start ? e->to.resume->offset - b->start : 0;
+	int ret = skip < b->out.len ? e->to.write(e->to.arg, b->out.buf + skip, b->out.len - skip) : 0;
 
-	for (size_t i = 0; !ret && i < b->loads.len; i++) {
-		const struct load *l = &b->loads.v[i];
-
-		if (l->at > done)
-			ret = hand_on(e, &at, b->meta.buf + done, l->at - done);
-		done = l->at;
-		if (!ret)
-			ret = hand_on(e, &at, b->data.buf + l->begin, l->end - l->begin);
-	}
-	if (!ret && b->meta.len > done)
-		ret = hand_on(e, &at, b->meta.buf + done, b->meta.len - done);
-	return ret ? err_errno(e->err, ret, "cannot write the stream") : 0;
+	return ret < 0 ? err_errno(e->err, ret, "cannot write the stream") : 0;
 }
 
 static void batch_spare(struct emit *e, struct emit_batch *b)
