@@ -89,6 +89,9 @@ static int send_one(struct cmd_ctx *ctx, struct send_run *r, const struct send_s
 	pthread_join(thread, NULL);
 	if (ret == -EINTR || env_check_interrupt(ctx->env, NULL))
 		return cmd_error(ctx, "interrupted");
+	/* Who reads no more has seen enough: the exit code says so. */
+	if (c->error == -EPIPE)
+		return 1;
 	if (c->error)
 		return cmd_error(ctx, "failed to dump stream: %s", strerror(-c->error));
 	if (ret < 0) {
@@ -97,7 +100,7 @@ static int send_one(struct cmd_ctx *ctx, struct send_run *r, const struct send_s
 			env_msg(ctx->env, MSG_NOTE, "Try upgrading your kernel or don't use -e.");
 		return 1;
 	}
-	if (cmd_level(ctx) > 1)
+	if (send_level(ctx) > 1)
 		env_msg(ctx->env, MSG_NOTE, "BTRFS_IOC_SEND returned %d", ret);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* Sending from an unmounted filesystem: the engine makes the stream. */
 #include "cmds/send/send.h"
 
+#include <errno.h>
 #include "common/io.h"
 #include "kernel-shared/send/generate.h"
 
@@ -14,12 +15,18 @@ static int write_out(void *arg, const void *p, size_t n)
 	return io_write(o->fd, p, n);
 }
 
+/* Who reads no more has seen enough: the exit code says so. */
+static int fail(struct cmd_ctx *ctx, const struct send_source *s, int code)
+{
+	return code == -EPIPE ? 1 : cmd_fail(ctx, "cannot send %s", s->arg);
+}
+
 /* All subvolumes, one after the other, into one emitter. */
 static int send_each(struct cmd_ctx *ctx, struct send_run *r, struct emit *e, bool announce)
 {
 	const struct send_args *a = r->args;
 	size_t clones = r->clones.len;
-	int ret = 0;
+	int ret = 0, code;
 
 	for (size_t i = 0; !ret && i < r->sent.len; i++) {
 		struct send_plan plan = { .subvol = r->sent.v[i].id, .no_data = a->no_data, .compressed = a->compressed };
@@ -35,8 +42,8 @@ static int send_each(struct cmd_ctx *ctx, struct send_run *r, struct emit *e, bo
 			send_announce(ctx, &r->sent.v[i]);
 		if (!ret && (!a->multi || !i))
 			emit_header(e);
-		if (!ret && send_generate(e, &plan, &ctx->err))
-			ret = cmd_fail(ctx, "cannot send %s", r->sent.v[i].arg);
+		if (!ret && (code = send_generate(e, &plan, &ctx->err)))
+			ret = fail(ctx, &r->sent.v[i], code);
 		if (!ret && (!a->multi || i + 1 == r->sent.len)) {
 			emit_begin(e, SEND_C_END);
 			emit_end(e);
@@ -45,8 +52,8 @@ static int send_each(struct cmd_ctx *ctx, struct send_run *r, struct emit *e, bo
 		if (!ret && a->clones.len)
 			ret = send_add_clone(ctx, r, &r->sent.v[i]);
 	}
-	if (!ret && emit_finish(e))
-		ret = cmd_fail(ctx, "cannot send %s", r->sent.v[r->sent.len - 1].arg);
+	if (!ret && (code = emit_finish(e)))
+		ret = fail(ctx, &r->sent.v[r->sent.len - 1], code);
 	r->clones.len = clones;
 	return ret;
 }

@@ -34,7 +34,7 @@ static const struct opt send_opts[] = {
 
 void send_announce(struct cmd_ctx *ctx, const struct send_source *s)
 {
-	if (cmd_level(ctx) > 0)
+	if (send_level(ctx) > 0)
 		env_msg(ctx->env, MSG_NOTE, "At subvol %s", s->arg);
 }
 
@@ -257,9 +257,9 @@ static int choose_version(struct cmd_ctx *ctx, struct send_run *r)
 	if (a->compressed && version < 2)
 		return cmd_error(ctx, "--compressed-data requires protocol version >= 2 (requested %llu)", version);
 	r->version = version;
-	if (cmd_level(ctx) > 1)
+	if (send_level(ctx) > 1)
 		env_msg(ctx->env, MSG_NOTE, "Protocol version requested: %u (supported %u)", r->version, most);
-	if (a->no_data && cmd_level(ctx) > 1)
+	if (a->no_data && send_level(ctx) > 1)
 		env_msg(ctx->env, MSG_NOTE, "Mode NO_FILE_DATA enabled");
 	return 0;
 }

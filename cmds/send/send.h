@@ -33,6 +33,8 @@ struct send_run {
 int send_add_clone(struct cmd_ctx *ctx, struct send_run *r, const struct send_source *s);
 /* The parent to send s from: the one given, or the best of the clone sources; *id 0: none. Says why not; the exit code or 0. */
 int send_choose_parent(struct cmd_ctx *ctx, struct send_run *r, const struct send_source *s, u64 *id);
+/* As cmd_level, but the first -v counts (cli 2.2). */
+static inline int send_level(const struct cmd_ctx *ctx) { return ctx->verbosity < 0 ? 1 : ctx->verbosity ? ctx->verbosity + 1 : 0; }
 /* "At subvol X" unless quiet. */
 void send_announce(struct cmd_ctx *ctx, const struct send_source *s);
 
