@@ -142,7 +142,7 @@ static int finish(struct repairing *p, const struct repair_result *res)
 		check_text_summary(&p->report, &res->totals);
 	if (!ctx->json && res->changed && ctx->dry_run)
 		out_puts(ctx->out, "This was a dry run, nothing was written.\n");
-	return p->report.errors ? 1 : 0;
+	return p->report.errors || res->totals.errors ? 1 : 0;
 }
 
 int check_repair(struct cmd_ctx *ctx, const struct check_opts *a, const struct target *t)

@@ -10,7 +10,7 @@ static bool want_devices(const struct repair *r)
 		repair_found(r, PROBLEM_DEVEXT_OVERLAP) || repair_found(r, PROBLEM_TREE_MISSING));
 }
 
-int fix_space(struct repair *r, bool *changed, struct err *err)
+int fix_space_too(struct repair *r, bool devices, bool *changed, struct err *err)
 {
 	bool want[16] = { [BTRFS_ROOT_TREE_OBJECTID] = true, [BTRFS_EXTENT_TREE_OBJECTID] = true };
 	struct fs *fs = NULL;
@@ -19,7 +19,7 @@ int fix_space(struct repair *r, bool *changed, struct err *err)
 	if (!ret) {
 		want[BTRFS_BLOCK_GROUP_TREE_OBJECTID] = geo_compat_ro(fs->geo, BTRFS_FEATURE_COMPAT_RO_BLOCK_GROUP_TREE);
 		want[BTRFS_FREE_SPACE_TREE_OBJECTID] = geo_compat_ro(fs->geo, BTRFS_FEATURE_COMPAT_RO_FREE_SPACE_TREE);
-		want[BTRFS_DEV_TREE_OBJECTID] = want_devices(r);
+		want[BTRFS_DEV_TREE_OBJECTID] = devices;
 		ret = rebuild_run(r, fs, want, err);
 	}
 	fs_close(fs);
@@ -27,4 +27,9 @@ int fix_space(struct repair *r, bool *changed, struct err *err)
 	if (!ret)
 		repair_say(r, "Repaired extent references: the extent, block group and free space trees were made anew");
 	return ret;
+}
+
+int fix_space(struct repair *r, bool *changed, struct err *err)
+{
+	return fix_space_too(r, want_devices(r), changed, err);
 }

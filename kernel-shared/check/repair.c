@@ -11,6 +11,7 @@ enum { ROUNDS_MAX = 24, TRIES_MAX = 3 };
 
 static const struct fixer { const char *what; int (*fix)(struct repair *r, bool *changed, struct err *err); } fixers[FIX_COUNT] = {
 	[FIX_COPIES] = { "bad copies of tree blocks", fix_copies },
+	[FIX_BLOCKS] = { "tree blocks", fix_blocks },
 	[FIX_SPACE] = { "extents, references and free space", fix_space },
 	[FIX_SUPERS] = { "superblock copies", fix_supers },
 };
@@ -85,6 +86,8 @@ static bool wanted(const struct repair *r, const struct problem_at *p)
 
 static bool pending(const struct repair *r, enum fix fix)
 {
+	if (fix == FIX_BLOCKS && r->rootless)
+		return true;
 	for (size_t i = 0; i < r->found.len; i++)
 		if (wanted(r, &r->found.v[i]) && fix_of(&r->found.v[i]) == fix)
 			return true;
@@ -137,8 +140,12 @@ static int run_check(struct repair *r, bool show, struct err *err)
 
 	r->show = show;
 	r->found.len = 0;
+	r->rootless = fs && (!fs->root_tree || (!fs->chunk_tree && !(le64_get(fs->sb->flags) & BTRFS_SUPER_FLAG_METADUMP)));
+	if (r->rootless && show)
+		r->ops->say(r->ops->arg, CHANNEL_ERROR, fs->root_tree ? "critical root chunk_root corrupted" : "critical root tree_root corrupted");
 	if (!ret)
 		ret = check_run(fs, &r->args->check, &ops, &r->totals, err);
+	r->totals.errors += r->rootless;
 	fs_close(fs);
 	return ret;
 }

@@ -38,6 +38,7 @@ struct repair {
 	struct check_totals totals;
 	struct blockmap keep;         /* what the superblock on disk leads to (and, in mixed block groups, its data) */
 	bool has_keep;
+	bool rootless;                /* the root tree or the chunk tree cannot be read */
 	bool show;                    /* the check that runs is shown */
 	u64 said;
 };
@@ -60,6 +61,8 @@ bool repair_found(const struct repair *r, enum problem_id id);
 /* Each fixes what it can of r->found. 0; *changed: something was written. */
 int fix_copies(struct repair *r, bool *changed, struct err *err);
 int fix_blocks(struct repair *r, bool *changed, struct err *err);
+/* fix_space; devices: their extents as well. */
+int fix_space_too(struct repair *r, bool devices, bool *changed, struct err *err);
 int fix_space(struct repair *r, bool *changed, struct err *err);
 int fix_devices(struct repair *r, bool *changed, struct err *err);
 int fix_roots(struct repair *r, bool *changed, struct err *err);

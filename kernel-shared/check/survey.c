@@ -168,7 +168,7 @@ static int keep_bad(struct survey *s, struct check *c, const struct live_block *
 
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; !ret && i < b->n; i++) {
-		struct bad_block bad = { b->claims[i], c->trees.v[b->claims[i].tree].id, !b->data };
+		struct bad_block bad = { claim_bytenr(b->claims), c->trees.v[b->claims[i].tree].id, !b->data };
 
 		ret = vec_push(&s->bad, bad);
 		if (!ret && b->claims[i].parent)
@@ -191,7 +191,7 @@ static bool beyond_bound(const struct claim *cl, const void *block)
 
 static bool is_bad(struct check *c, const struct live_block *b)
 {
-	if (!b->data || b->findings->len)
+	if (!b->data || b->findings->len || (block_generation(b->data) > c->geo->generation && c->trees.v[b->claims->tree].kind != TREE_LOG))
 		return true;
 	for (size_t i = 0; i < b->n; i++) {
 		struct block_ref ref = live_claim_ref(c, &b->claims[i]);
@@ -229,13 +229,24 @@ static int child_refs(struct survey *s, const struct live_block *b, bool full)
 	return ret;
 }
 
+static int keep_trees(struct survey *s, const struct check *c)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = s->trees.len; !ret && i < c->trees.len; i++)
+		ret = vec_push(&s->trees, c->trees.v[i]);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
 static int survey_block(struct live_watch *w, struct check *c, const struct live_block *b)
 {
 	struct survey *s = container_of(w, struct survey, watch);
 	const struct ctree *t = &c->trees.v[b->claims->tree];
 	u64 bytenr = claim_bytenr(b->claims);
 	bool counts = s->facts && t->kind != TREE_LOG, full;
-	int ret = blockmap_set(&s->live, bytenr) < 0 ? -ENOMEM : 0;
+	int ret = blockmap_set(&s->live, bytenr) < 0 ? -ENOMEM : keep_trees(s, c);
 
 	if (!ret && is_bad(c, b))
 		ret = keep_bad(s, c, b);
@@ -312,6 +323,7 @@ void survey_fini(struct survey *s)
 	hmap_fini(&s->inner_at);
 	vec_fini(&s->inner);
 	vec_fini(&s->bad);
+	vec_fini(&s->trees);
 	vec_fini(&s->parents);
 	sortrun_free(s->refs);
 	pthread_mutex_destroy(&s->lock);

@@ -20,7 +20,7 @@ enum { XFACT_KEY = 40 };
 /* An interior block, by address. */
 struct inner { u64 bytenr, owner; bool full; };
 /* A block that cannot be used as it is, with a claim on it. */
-struct bad_block { struct claim claim; u64 tree; bool lost; };
+struct bad_block { u64 bytenr, tree; bool lost; };
 struct parent_of { u64 child, parent; };
 
 struct survey {
@@ -34,6 +34,7 @@ struct survey {
 	pthread_mutex_t lock;
 	struct hmap inner_at;
 	VEC(struct inner) inner;
+	VEC(struct ctree) trees;      /* all roots */
 	VEC(struct bad_block) bad;
 	VEC(struct parent_of) parents; /* of interior and of bad blocks */
 	struct sortrun *refs;         /* struct xfact */

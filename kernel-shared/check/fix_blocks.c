@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tree blocks that are lost or break rules: every tree is written anew where it is damaged, and what follows from the trees is made anew behind it. */
+#include "kernel-shared/check/rebuild.h"
+#include "kernel-shared/check/rewrite.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "kernel-shared/tree/edit.h"
+
+/* Made anew from the others, so nobody mends them. */
+static bool is_derived(u64 tree)
+{
+	return tree == BTRFS_EXTENT_TREE_OBJECTID || tree == BTRFS_BLOCK_GROUP_TREE_OBJECTID || tree == BTRFS_FREE_SPACE_TREE_OBJECTID ||
+	       tree == BTRFS_DEV_TREE_OBJECTID;
+}
+
+static bool bad_in(const struct survey *s, u64 tree)
+{
+	for (size_t i = 0; i < s->bad.len; i++)
+		if (s->bad.v[i].tree == tree)
+			return true;
+	return false;
+}
+
+/* --- which blocks --- */
+
+static int by_child(const void *a, const void *b)
+{
+	const struct parent_of *x = a, *y = b;
+
+	return x->child < y->child ? -1 : x->child > y->child;
+}
+
+/* The block and all above it. */
+static int touch(struct rewrite *w, u64 bytenr)
+{
+	struct parent_of want = { bytenr, 0 };
+	const struct parent_of *v = w->s->parents.v, *end = v + w->s->parents.len, *at;
+	bool fresh;
+	int ret = hmap_put(&w->touched, bytenr, &fresh) ? 0 : -ENOMEM;
+
+	if (ret || !fresh)
+		return ret;
+	at = v ? bsearch(&want, v, end - v, sizeof(want), by_child) : NULL;
+	while (at && at > v && at[-1].child == bytenr)
+		at--;
+	for (; !ret && at && at < end && at->child == bytenr; at++)
+		ret = touch(w, at->parent);
+	return ret;
+}
+
+static int touch_bad(struct rewrite *w, struct err *err)
+{
+	vec_sort(&w->s->parents, by_child);
+	for (size_t i = 0; i < w->s->bad.len; i++)
+		if (touch(w, w->s->bad.v[i].bytenr))
+			return err_nomem(err);
+	return 0;
+}
+
+/* --- one tree --- */
+
+/* What is left of a tree of which nothing is left. */
+static int empty_tree(struct rewrite *w, const struct ctree *t, struct root_change *out, struct err *err)
+{
+	const struct { struct disk_inode_ref head; u8 name[2]; } PACKED dots = { { le64_of(0), le16_of(2) }, { '.', '.' } };
+	struct disk_inode_item dir = { .generation = le64_of(w->m.transid), .transid = le64_of(w->m.transid), .nlink = le32_of(1), .mode = le32_of(S_IFDIR | 0755) };
+	struct mended_items items = VEC_INIT;
+	struct entries e = VEC_INIT;
+	int ret = 0;
+
+	if (t->kind == TREE_SUBVOL && (vec_push(&items, ((struct mended_item){ KEY(BTRFS_FIRST_FREE_OBJECTID, BTRFS_INODE_ITEM_KEY, 0), (u8 *)&dir, sizeof(dir) })) ||
+	    vec_push(&items, ((struct mended_item){ KEY(BTRFS_FIRST_FREE_OBJECTID, BTRFS_INODE_REF_KEY, BTRFS_FIRST_FREE_OBJECTID), (const u8 *)&dots, sizeof(dots) }))))
+		ret = err_nomem(err);
+	if (!ret)
+		ret = items.len ? pack_items(w, t->id, 0, &items, &e, err) : pack_empty(w, t->id, &e, err);
+	if (!ret)
+		ret = rewrite_root(w, &e, t->id, 0, out, err);
+	vec_fini(&items);
+	vec_fini(&e);
+	return ret;
+}
+
+static int one_tree(struct rewrite *w, const struct ctree *t, struct err *err)
+{
+	struct place p = { .tree = t->id, .bound = KEY_MAX, .any_owner = t->kind == TREE_RELOC, .bytenr = t->bytenr, .generation = t->generation,
+			   .level = t->level };
+	struct root_change c = { 0 };
+	struct entries e = VEC_INIT;
+	struct found_block found;
+	int ret = rewrite_block(w, &p, &e, err);
+
+	if (!ret && e.len == 1 && e.v[0].bytenr == t->bytenr && e.v[0].generation == t->generation) {
+		vec_fini(&e);
+		return 0;
+	}
+	if (!ret)
+		ret = rewrite_root(w, &e, t->id, t->level, &c, err);
+	if (ret == -ENOENT && !orphans_root(&w->m, t->id, &found, err) && found.bytenr != t->bytenr) {
+		c = (struct root_change){ t->id, t->offset, found.bytenr, found.generation, found.level, false };
+		ret = 0;
+	}
+	if (ret == -ENOENT)
+		ret = empty_tree(w, t, &c, err);
+	vec_fini(&e);
+	c.offset = t->offset;
+	return ret ? ret : vec_push(&w->roots, c) ? err_nomem(err) : 0;
+}
+
+static int all_trees(struct rewrite *w, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < w->s->trees.len; i++) {
+		const struct ctree *t = &w->s->trees.v[i];
+
+		if (t->kind == TREE_LOG || is_derived(t->id) || t->id == BTRFS_ROOT_TREE_OBJECTID || t->id == BTRFS_CHUNK_TREE_OBJECTID ||
+		    t->level >= BTRFS_MAX_LEVEL)
+			continue;
+		if (hmap_get(&w->touched, t->bytenr) || !chunk_lookup(w->fs->vol, t->bytenr))
+			ret = one_tree(w, t, err);
+		if (!ret)
+			ret = env_check_interrupt(w->r->env, err);
+	}
+	return ret;
+}
+
+/* --- the root tree --- */
+
+static int by_key(const void *a, const void *b)
+{
+	const struct mended_item *x = a, *y = b;
+
+	return key_cmp(&x->key, &y->key);
+}
+
+static void put_root(struct disk_root_item *ri, const struct root_change *c)
+{
+	ri->bytenr = le64_of(c->bytenr);
+	ri->level = c->level;
+	ri->generation = ri->generation_v2 = le64_of(c->generation);
+}
+
+static struct mended_item *find_item(struct mended_items *items, struct key key)
+{
+	struct mended_item want = { .key = key };
+
+	return items->len ? bsearch(&want, items->v, items->len, sizeof(want), by_key) : NULL;
+}
+
+static int apply_root(struct rewrite *w, struct mended_items *items, const struct root_change *c)
+{
+	struct mended_item *it = find_item(items, KEY(c->id, BTRFS_ROOT_ITEM_KEY, c->offset));
+	struct disk_root_item *ri = arena_alloc(&w->m.arena, sizeof(*ri));
+	struct item old;
+
+	if (!ri)
+		return -ENOMEM;
+	memset(ri, 0, sizeof(*ri));
+	if (it) {
+		old = (struct item){ it->key, it->data, it->size, 0 };
+		root_item_parse(&old, ri);
+	} else if (!c->create) {
+		return 0;
+	} else {
+		ri->refs = le32_of(1);
+		ri->root_dirid = le64_of(is_fstree(c->id) ? BTRFS_FIRST_FREE_OBJECTID : 0);
+		ri->inode.generation = le64_of(1);
+		ri->inode.size = le64_of(3);
+		ri->inode.nlink = le32_of(1);
+		ri->inode.mode = le32_of(S_IFDIR | 0755);
+		ri->inode.nbytes = le64_of(w->fs->geo->nodesize);
+	}
+	put_root(ri, c);
+	if (it) {
+		it->data = (u8 *)ri;
+		it->size = sizeof(*ri);
+		return 0;
+	}
+	if (vec_push(items, ((struct mended_item){ KEY(c->id, BTRFS_ROOT_ITEM_KEY, c->offset), (u8 *)ri, sizeof(*ri) })))
+		return -ENOMEM;
+	vec_sort(items, by_key);
+	return 0;
+}
+
+/* Trees that have blocks and had root items in what is lost; and, of a root tree that is an old one, those that have newer roots. */
+static int missing_roots(struct rewrite *w, struct mended_items *items, bool stale, struct err *err)
+{
+	struct tree_ids ids = { 0 };
+	int ret = orphans_trees(&w->m, &ids, err);
+
+	for (size_t i = 0; !ret && i < ids.len; i++) {
+		u64 id = ids.v[i];
+		struct mended_item *it = find_item(items, KEY(id, BTRFS_ROOT_ITEM_KEY, 0));
+		struct disk_root_item ri = { 0 };
+		struct found_block b;
+		struct item old;
+
+		if (is_derived(id) || id == BTRFS_ROOT_TREE_OBJECTID || id == BTRFS_CHUNK_TREE_OBJECTID || id == BTRFS_TREE_RELOC_OBJECTID || id == BTRFS_TREE_LOG_OBJECTID)
+			continue;
+		for (size_t k = 0; !it && k < items->len; k++)
+			if (items->v[k].key.objectid == id && items->v[k].key.type == BTRFS_ROOT_ITEM_KEY)
+				it = &items->v[k];
+		if ((it && !stale) || orphans_root(&w->m, id, &b, err))
+			continue;
+		if (it) {
+			old = (struct item){ it->key, it->data, it->size, 0 };
+			root_item_parse(&old, &ri);
+			if (le64_get(ri.generation) >= b.generation && le64_get(ri.bytenr) != b.bytenr)
+				continue;
+		}
+		repair_say(w->r, "Root of tree %lld found at %llu (level %u, generation %llu)", (s64)id, b.bytenr, b.level, b.generation);
+		if (apply_root(w, items, &(struct root_change){ id, it ? it->key.offset : 0, b.bytenr, b.generation, b.level, true }))
+			ret = err_nomem(err);
+	}
+	free(ids.v);
+	return ret;
+}
+
+static int unique(struct mended_items *items)
+{
+	size_t n = 0;
+
+	vec_sort(items, by_key);
+	for (size_t i = 0; i < items->len; i++)
+		if (!n || !key_eq(&items->v[n - 1].key, &items->v[i].key))
+			items->v[n++] = items->v[i];
+	items->len = n;
+	return 0;
+}
+
+static int pack_tree(struct rewrite *w, u64 tree, struct mended_items *items, struct root_change *out, struct err *err)
+{
+	struct entries e = VEC_INIT;
+	int ret = pack_items(w, tree, 0, items, &e, err);
+
+	if (!ret)
+		ret = rewrite_root(w, &e, tree, 0, out, err);
+	vec_fini(&e);
+	return ret == -ENOENT ? err_set(err, -EIO, "nothing is left of tree %llu", tree) : ret;
+}
+
+static bool lost_in(const struct survey *s, u64 tree)
+{
+	for (size_t i = 0; i < s->bad.len; i++)
+		if (s->bad.v[i].tree == tree && s->bad.v[i].lost)
+			return true;
+	return false;
+}
+
+static int root_tree(struct rewrite *w, struct err *err)
+{
+	struct disk_super *sb = w->fs->sb;
+	struct place p = { .tree = BTRFS_ROOT_TREE_OBJECTID, .bound = KEY_MAX, .bytenr = le64_get(sb->root), .generation = le64_get(sb->generation),
+			   .level = sb->root_level };
+	struct mended_items items = VEC_INIT;
+	bool lost = !w->fs->root_tree || lost_in(w->s, BTRFS_ROOT_TREE_OBJECTID);
+	struct root_change c = { 0 };
+	struct found_block found;
+	int ret = 0;
+
+	if (!w->roots.len && !lost && !bad_in(w->s, BTRFS_ROOT_TREE_OBJECTID))
+		return 0;
+	if (w->fs->root_tree) {
+		p.generation = w->fs->root_tree->tree.generation;
+		p.bytenr = w->fs->root_tree->tree.bytenr;
+		p.level = w->fs->root_tree->tree.level;
+	} else if (!orphans_root(&w->m, BTRFS_ROOT_TREE_OBJECTID, &found, err) && found.generation == p.generation) {
+		p.bytenr = found.bytenr;
+		p.level = found.level;
+	}
+	ret = rewrite_collect(w, &p, &items, err);
+	if (!ret)
+		ret = unique(&items);
+	for (size_t i = 0; !ret && i < w->roots.len; i++)
+		if (apply_root(w, &items, &w->roots.v[i]))
+			ret = err_nomem(err);
+	if (!ret && lost)
+		ret = missing_roots(w, &items, !w->fs->root_tree, err);
+	if (!ret)
+		ret = pack_tree(w, BTRFS_ROOT_TREE_OBJECTID, &items, &c, err);
+	vec_fini(&items);
+	if (ret)
+		return ret;
+	sb->root = le64_of(c.bytenr);
+	sb->root_level = c.level;
+	return 0;
+}
+
+/* --- the chunk tree --- */
+
+/* System chunks are in the superblock, too. */
+static int add_system_chunks(struct rewrite *w, struct mended_items *items)
+{
+	const struct disk_chunk *chunk;
+	u32 pos = 0, size;
+	struct key key;
+
+	while (super_sys_chunk_next(w->fs->sb, &pos, &key, &chunk, &size, NULL) > 0)
+		if (!find_item(items, key) && vec_push(items, ((struct mended_item){ key, (const u8 *)chunk, size })))
+			return -ENOMEM;
+	for (size_t i = 0; i < w->fs->vol->devices.len; i++) {
+		struct device *d = w->fs->vol->devices.v[i];
+		struct disk_dev_item *item = d->has_item ? &d->item : &d->sb.dev_item;
+		struct key dev = KEY(BTRFS_DEV_ITEMS_OBJECTID, BTRFS_DEV_ITEM_KEY, d->devid);
+
+		if (d->bdev && !d->seed && !find_item(items, dev) && vec_push(items, ((struct mended_item){ dev, (u8 *)item, sizeof(*item) })))
+			return -ENOMEM;
+	}
+	return unique(items);
+}
+
+static int chunk_tree(struct rewrite *w, struct err *err)
+{
+	struct disk_super *sb = w->fs->sb;
+	struct place p = { .tree = BTRFS_CHUNK_TREE_OBJECTID, .bound = KEY_MAX, .bytenr = le64_get(sb->chunk_root),
+			   .generation = le64_get(sb->chunk_root_generation), .level = sb->chunk_root_level };
+	struct mended_items items = VEC_INIT;
+	struct root_change c = { 0 };
+	int ret;
+
+	if ((w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID)) || le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
+		return 0;
+	ret = rewrite_collect(w, &p, &items, err);
+	if (!ret)
+		ret = unique(&items);
+	if (!ret && add_system_chunks(w, &items))
+		ret = err_nomem(err);
+	if (!ret)
+		ret = pack_tree(w, BTRFS_CHUNK_TREE_OBJECTID, &items, &c, err);
+	vec_fini(&items);
+	if (ret)
+		return ret;
+	sb->chunk_root = le64_of(c.bytenr);
+	sb->chunk_root_level = c.level;
+	sb->chunk_root_generation = le64_of(c.generation);
+	return 0;
+}
+
+/* --- the whole --- */
+
+static int find_chunk_uuid(struct rewrite *w)
+{
+	struct err ignored = ERR_INIT;
+	struct root *from[] = { w->fs->root_tree, w->fs->chunk_tree, w->fs->fs_tree, w->fs->extent_tree };
+	struct node *n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(from); i++)
+		if (from[i] && !tree_root_node(&from[i]->tree, &n, &ignored)) {
+			memcpy(w->chunk_uuid, block_header(n->data)->chunk_tree_uuid, sizeof(w->chunk_uuid));
+			node_put(n);
+			return 0;
+		}
+	return 0;
+}
+
+/* Where nothing says what is in use, every block that is whole counts as used. */
+static int keep_found(struct rewrite *w, struct err *err)
+{
+	int ret = orphans_mark(&w->m, &w->s->claimed, err);
+
+	return ret ? ret : orphans_mark(&w->m, &w->r->keep, err);
+}
+
+static int rewrite_all(struct rewrite *w, struct err *err)
+{
+	int ret = touch_bad(w, err);
+
+	find_chunk_uuid(w);
+	w->m.live = &w->s->live;
+	w->m.scan_all = !w->fs->extent_tree || bad_in(w->s, BTRFS_EXTENT_TREE_OBJECTID);
+	if (!ret && w->m.scan_all)
+		ret = keep_found(w, err);
+	if (!ret)
+		ret = room_init(&w->room, w->s, err);
+	if (!ret)
+		ret = all_trees(w, err);
+	if (!ret)
+		ret = chunk_tree(w, err);
+	if (!ret)
+		ret = root_tree(w, err);
+	return ret || !w->written ? ret : raw_commit(w->r, w->fs, w->m.transid, err);
+}
+
+static void rewrite_fini(struct rewrite *w)
+{
+	mend_fini(&w->m);
+	room_fini(&w->room);
+	hmap_fini(&w->touched);
+	hmap_fini(&w->memo);
+	hmap_fini(&w->lost);
+	for (size_t i = 0; i < w->results.len; i++)
+		vec_fini(&w->results.v[i]);
+	vec_fini(&w->results);
+	vec_fini(&w->roots);
+}
+
+static int rewrite_trees(struct repair *r, bool *changed, bool *devices, struct err *err)
+{
+	struct survey s = { 0 };
+	struct rewrite w = { .r = r, .s = &s };
+	struct fs *fs = NULL;
+	int ret = repair_open_raw(r, &fs, err);
+
+	if (ret)
+		return ret;
+	w.fs = fs;
+	mend_init(&w.m, r, fs);
+	ret = survey_run(&s, r, fs, err);
+	if (!ret)
+		ret = rewrite_all(&w, err);
+	*changed = !ret && w.written;
+	*devices = !fs->dev_tree || bad_in(&s, BTRFS_DEV_TREE_OBJECTID);
+	rewrite_fini(&w);
+	survey_fini(&s);
+	fs_close(fs);
+	return ret;
+}
+
+int fix_blocks(struct repair *r, bool *changed, struct err *err)
+{
+	bool devices = false, written = false, space = false;
+	int ret = rewrite_trees(r, &written, &devices, err);
+
+	*changed = written;
+	if (written)
+		r->result->changed = true;
+	if (!ret)
+		ret = fix_space_too(r, devices, &space, err);
+	*changed |= space;
+	return ret;
+}
