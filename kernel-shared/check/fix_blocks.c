@@ -75,7 +75,7 @@ static int empty_tree(struct rewrite *w, const struct ctree *t, struct root_chan
 	if (!ret)
 		ret = items.len ? pack_items(w, t->id, 0, &items, &e, err) : pack_empty(w, t->id, &e, err);
 	if (!ret)
-		ret = rewrite_root(w, &e, t->id, 0, out, err);
+		ret = rewrite_tree_root(w, &e, t->id, 0, out, err);
 	vec_fini(&items);
 	vec_fini(&e);
 	return ret;
@@ -88,14 +88,14 @@ static int one_tree(struct rewrite *w, const struct ctree *t, struct err *err)
 	struct root_change c = { 0 };
 	struct entries e = VEC_INIT;
 	struct found_block found;
-	int ret = rewrite_block(w, &p, &e, err);
+	int ret = rewrite_tree_block(w, &p, &e, err);
 
 	if (!ret && e.len == 1 && e.v[0].bytenr == t->bytenr && e.v[0].generation == t->generation) {
 		vec_fini(&e);
 		return 0;
 	}
 	if (!ret)
-		ret = rewrite_root(w, &e, t->id, t->level, &c, err);
+		ret = rewrite_tree_root(w, &e, t->id, t->level, &c, err);
 	if (ret == -ENOENT && !orphans_root(&w->m, t->id, &found, err) && found.bytenr != t->bytenr) {
 		c = (struct root_change){ t->id, t->offset, found.bytenr, found.generation, found.level, false };
 		ret = 0;
@@ -235,7 +235,7 @@ static int pack_tree(struct rewrite *w, u64 tree, struct mended_items *items, st
 	int ret = pack_items(w, tree, 0, items, &e, err);
 
 	if (!ret)
-		ret = rewrite_root(w, &e, tree, 0, out, err);
+		ret = rewrite_tree_root(w, &e, tree, 0, out, err);
 	vec_fini(&e);
 	return ret == -ENOENT ? err_set(err, -EIO, "nothing is left of tree %llu", tree) : ret;
 }
@@ -269,7 +269,7 @@ static int root_tree(struct rewrite *w, struct err *err)
 		p.bytenr = found.bytenr;
 		p.level = found.level;
 	}
-	ret = rewrite_collect(w, &p, &items, err);
+	ret = rewrite_tree_collect(w, &p, &items, err);
 	if (!ret)
 		ret = unique(&items);
 	for (size_t i = 0; !ret && i < w->roots.len; i++)
@@ -321,7 +321,7 @@ static int chunk_tree(struct rewrite *w, struct err *err)
 
 	if ((w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID)) || le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
 		return 0;
-	ret = rewrite_collect(w, &p, &items, err);
+	ret = rewrite_tree_collect(w, &p, &items, err);
 	if (!ret)
 		ret = unique(&items);
 	if (!ret && add_system_chunks(w, &items))

@@ -121,7 +121,7 @@ static int rewrite_node(struct rewrite *w, const struct place *p, const u8 *bloc
 		struct place c = child_place(p, block, i);
 		struct entries here = VEC_INIT;
 
-		ret = rewrite_block(w, &c, &here, err);
+		ret = rewrite_tree_block(w, &c, &here, err);
 		for (size_t k = 0; !ret && k < here.len; k++)
 			if (vec_push(&below, here.v[k]))
 				ret = err_nomem(err);
@@ -180,7 +180,7 @@ static int rewrite_here(struct rewrite *w, const struct place *p, struct entries
 	return rewrite_leaf(w, p, block, out, err);
 }
 
-int rewrite_block(struct rewrite *w, const struct place *p, struct entries *out, struct err *err)
+int rewrite_tree_block(struct rewrite *w, const struct place *p, struct entries *out, struct err *err)
 {
 	u64 *memo = hmap_get(&w->memo, p->bytenr);
 	struct entries keep = VEC_INIT;
@@ -209,7 +209,7 @@ int rewrite_block(struct rewrite *w, const struct place *p, struct entries *out,
 	return 0;
 }
 
-int rewrite_root(struct rewrite *w, struct entries *e, u64 tree, u8 level, struct root_change *out, struct err *err)
+int rewrite_tree_root(struct rewrite *w, struct entries *e, u64 tree, u8 level, struct root_change *out, struct err *err)
 {
 	int ret = 0;
 
@@ -257,13 +257,13 @@ static int collect_found(struct rewrite *w, const struct place *p, struct mended
 		if (i + 1 < found.len)
 			c.bound = found.v[i + 1].first;
 		if (c.bytenr != p->bytenr)
-			ret = rewrite_collect(w, &c, out, err);
+			ret = rewrite_tree_collect(w, &c, out, err);
 	}
 	vec_fini(&found);
 	return ret;
 }
 
-int rewrite_collect(struct rewrite *w, const struct place *p, struct mended_items *out, struct err *err)
+int rewrite_tree_collect(struct rewrite *w, const struct place *p, struct mended_items *out, struct err *err)
 {
 	u8 *block CLEANUP(mem_freep) = mem_alloc_io(w->fs->geo->nodesize);
 	struct mended_items here = VEC_INIT;
@@ -276,7 +276,7 @@ int rewrite_collect(struct rewrite *w, const struct place *p, struct mended_item
 	for (u32 i = 0; !ret && p->level && i < block_nritems(block); i++) {
 		struct place c = child_place(p, block, i);
 
-		ret = rewrite_collect(w, &c, out, err);
+		ret = rewrite_tree_collect(w, &c, out, err);
 	}
 	if (!ret && !p->level)
 		ret = mend_leaf(&w->m, p, block, &here, err);

@@ -30,11 +30,11 @@ struct rewrite {
 
 /* rewrite.c */
 /* The block at p and what is below: pointers to what stands in its place, all of p's level. */
-int rewrite_block(struct rewrite *w, const struct place *p, struct entries *out, struct err *err);
+int rewrite_tree_block(struct rewrite *w, const struct place *p, struct entries *out, struct err *err);
 /* Whatever is below becomes one root block. Nothing at all: -ENOENT. */
-int rewrite_root(struct rewrite *w, struct entries *e, u64 tree, u8 level, struct root_change *out, struct err *err);
+int rewrite_tree_root(struct rewrite *w, struct entries *e, u64 tree, u8 level, struct root_change *out, struct err *err);
 /* All items below p, mended, each with bytes of its own in the arena. */
-int rewrite_collect(struct rewrite *w, const struct place *p, struct mended_items *out, struct err *err);
+int rewrite_tree_collect(struct rewrite *w, const struct place *p, struct mended_items *out, struct err *err);
 /* rewrite_pack.c: items as leaves, pointers as nodes. */
 int pack_items(struct rewrite *w, u64 owner, u64 flags, const struct mended_items *items, struct entries *out, struct err *err);
 int pack_empty(struct rewrite *w, u64 owner, struct entries *out, struct err *err); /* one leaf without items */
