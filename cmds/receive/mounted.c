@@ -78,16 +78,6 @@ static int add_family(struct mounted *m, const u8 uuid[16], struct err *err)
 	return is_family(m, uuid) ? 0 : vec_push(&m->family, s) ? err_nomem(err) : 0;
 }
 
-static int missing(struct err *err, int ret, const char *what, const u8 uuid[16])
-{
-	struct strbuf sb = STRBUF_INIT;
-
-	sb_uuid(&sb, uuid);
-	ret = ret == -ENOENT ? err_set(err, ret, "%s %s", what, sb_str(&sb)) : err_errno(err, ret, "%s %s", what, sb_str(&sb));
-	sb_fini(&sb);
-	return ret;
-}
-
 static int clone_source(struct hostfs *h, const struct send_cmd *c, int *root, struct err *err)
 {
 	struct mounted *m = of(&h->base);
@@ -101,10 +91,10 @@ static int clone_source(struct hostfs *h, const struct send_cmd *c, int *root, s
 			return 0;
 		}
 	if (narrow && !is_family(m, s.uuid))
-		return missing(err, -EACCES, "clone: the source is no parent: subvol", s.uuid);
+		return apply_missing(err, -EACCES, "clone: the source is no parent: subvol", s.uuid);
 	s.fd = open_by_uuid(h->dest, s.uuid, true, err);
 	if (s.fd < 0)
-		return missing(err, s.fd, "clone: cannot find source subvol", s.uuid);
+		return apply_missing(err, s.fd, "clone: cannot find source subvol", s.uuid);
 	if (m->sources.len == 64) {
 		close(m->sources.v[0].fd);
 		vec_remove(&m->sources, 0);
@@ -119,7 +109,7 @@ static int make_snapshot(struct mounted *m, const struct send_cmd *c, struct err
 	int ret, fd = open_by_uuid(m->h.dest, uuid, false, err);
 
 	if (fd < 0)
-		return missing(err, fd, "cannot find parent subvolume", uuid);
+		return apply_missing(err, fd, "cannot find parent subvolume", uuid);
 	ret = ksubvol_snapshot(m->h.dest, m->h.work, fd, false, NULL, 0);
 	close(fd);
 	if (ret)

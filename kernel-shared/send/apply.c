@@ -196,3 +196,13 @@ int apply_decode(const struct send_cmd *c, u8 *buf, struct err *err)
 	memset(buf, 0, SEND_ENCODED_MAX);
 	return decompress(type, c->v[SEND_A_DATA].p, c->v[SEND_A_DATA].len, buf, send_num(c, SEND_A_UNENCODED_LEN), sector, false, err);
 }
+
+int apply_missing(struct err *err, int code, const char *what, const u8 uuid[16])
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	sb_uuid(&sb, uuid);
+	code = code == -ENOENT ? err_set(err, code, "%s %s", what, sb_str(&sb)) : err_errno(err, code, "%s %s", what, sb_str(&sb));
+	sb_fini(&sb);
+	return code;
+}

@@ -58,6 +58,9 @@ static inline const char *apply_str(const struct send_cmd *c, unsigned attr, cha
 /* "rename a -> b failed" and the like: what a message says of a command. Control characters become '?', long paths are cut. */
 void apply_describe(const struct send_cmd *c, struct strbuf *out);
 
+/* "WHAT UUID", and the reason unless that is -ENOENT. Returns code. */
+int apply_missing(struct err *err, int code, const char *what, const u8 uuid[16]);
+
 /* An incomplete subvolume: what its name ends in, the extended attribute of its top that says where it can go on, and the value of that. */
 #define APPLY_PARTIAL ".partial"
 #define APPLY_XATTR "trusted.btrbox.receive"
