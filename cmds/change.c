@@ -5,7 +5,7 @@
 static int begin_alone(struct cmd_ctx *ctx, const struct target *t, struct change *c)
 {
 	c->opts = (struct write_opts)WRITE_OPTS_DEFAULT;
-	return change_device_open(ctx, t, 0, ctx->dry_run, ctx->undo, &c->dev);
+	return change_device_open(ctx, t, 0, ctx->dry_run ? CHANGE_DRY_RUN : 0, ctx->undo, &c->dev);
 }
 
 static int begin_joined(struct cmd_ctx *ctx, struct change *c)

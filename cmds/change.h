@@ -37,9 +37,13 @@ struct change_device {
 	struct undo_log *log;       /* NULL: no undo file, or it has been closed */
 	const char *undo;
 	bool dry_run;
+	bool held;                  /* all that is written waits in memory for change_device_write */
 	u64 used;                   /* bytes in use when it was opened */
 };
-int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, bool dry_run, const char *undo, struct change_device **out);
+enum { CHANGE_DRY_RUN = 1, CHANGE_HOLD = 2 };
+int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, unsigned how, const char *undo, struct change_device **out);
+/* What was held goes to the devices. 0 or -errno. */
+int change_device_write(struct change_device *dev, struct err *err);
 /* Gives up what is not committed, ends the undo file (one that nothing went into is removed when status is a failure), says what a dry run would have
  * written. Returns status, or 1. */
 int change_device_close(struct cmd_ctx *ctx, struct change_device *dev, int status);

@@ -4,38 +4,31 @@
 #include "cmds/change.h"
 #include "common/mem.h"
 
-static int wrap_undo(void *arg, struct bdev **b, struct err *err)
+static int wrap_layers(void *arg, struct bdev **b, struct err *err)
 {
 	struct change_device *dev = arg;
 
-	return dev->log ? bdev_undo_new(*b, dev->log, b, err) : 0;
+	int ret = dev->log ? bdev_undo_new(*b, dev->log, b, err) : 0;
+
+	return ret || !dev->held ? ret : bdev_overlay_new(*b, b, err);
 }
 
-/* What is torn, half read or half believed is not to be built upon. */
-static int refuse_flags(struct cmd_ctx *ctx, unsigned fs_flags)
-{
-	if (fs_flags & (FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_BLOCK_GROUPS | FS_OPEN_NO_DATA_CSUM | FS_OPEN_BACKUP_ROOT | FS_OPEN_IGNORE_TRANSID))
-		return cmd_error(ctx, "rescue options are for reading: nothing is written with them");
-	return 0;
-}
-
-int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, bool dry_run, const char *undo, struct change_device **out)
+int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, unsigned how, const char *undo, struct change_device **out)
 {
 	struct fs_open_args args = FS_OPEN_ARGS_INIT;
 	struct change_device *dev;
-	int ret = refuse_flags(ctx, fs_flags);
+	int ret = 0;
 
-	if (ret)
-		return ret;
 	dev = mem_zalloc(sizeof(*dev));
 	if (!dev)
 		return cmd_error(ctx, "not enough memory");
-	dev->dry_run = dry_run;
-	dev->undo = dry_run ? NULL : undo;
-	args.flags = (fs_flags & FS_OPEN_DEGRADED) | (fs_flags & FS_OPEN_NO_LOG_REPLAY) | FS_OPEN_WRITE;
-	if (dry_run)
+	dev->dry_run = how & CHANGE_DRY_RUN;
+	dev->held = how & CHANGE_HOLD && !dev->dry_run;
+	dev->undo = dev->dry_run ? NULL : undo;
+	args.flags = fs_flags | FS_OPEN_WRITE;
+	if (dev->dry_run)
 		args.flags |= FS_OPEN_DRY_RUN | FS_OPEN_REFUSE_MOUNTED;
-	args.wrap = wrap_undo;
+	args.wrap = wrap_layers;
 	args.wrap_arg = dev;
 	if (dev->undo && t->kind != TARGET_HOST && undo_log_create(ctx->env, undo, &dev->log, &ctx->err))
 		ret = cmd_error(ctx, "%s", err_text(&ctx->err));
@@ -52,6 +45,11 @@ int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_
 	dev->used = le64_get(dev->fs->sb->bytes_used);
 	*out = dev;
 	return 0;
+}
+
+int change_device_write(struct change_device *dev, struct err *err)
+{
+	return dev->held ? volume_overlays_commit(dev->fs->vol, err) : 0;
 }
 
 /* How much of a device a dry run holds in memory. */

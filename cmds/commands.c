@@ -60,7 +60,9 @@ GROUP(quota, "quota", QUOTA, "btrfs quota <command> [options] <path>", "manage f
 #define REPLACE(X)
 GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace a device in the filesystem")
 
-#define RESCUE(X)
+#define RESCUE(X) \
+	X(rescue_zero_log) \
+	X(rescue_undo)
 GROUP(rescue, "rescue", RESCUE, "btrfs rescue <command> [options] <path>", "toolbox for specific rescue operations")
 
 #define SCRUB(X)

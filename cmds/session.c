@@ -2,6 +2,15 @@
 /* The session of `btrfs offline` as changes see it: opened for writing when it is needed, batches, and the way back. */
 #include "cmds/change.h"
 
+/* What is torn, half read or half believed is not to be built upon. */
+static int refuse_flags(struct cmd_ctx *ctx, unsigned fs_flags)
+{
+	enum { LOOKING = FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_BLOCK_GROUPS | FS_OPEN_NO_DATA_CSUM | FS_OPEN_BACKUP_ROOT | FS_OPEN_IGNORE_TRANSID |
+		FS_OPEN_FORCE_MOUNTED };
+
+	return fs_flags & LOOKING ? cmd_error(ctx, "rescue options, usebackuproot and --force are for looking: nothing is written with them") : 0;
+}
+
 int session_writable(struct cmd_ctx *ctx)
 {
 	struct session *s = ctx->session;
@@ -17,7 +26,10 @@ int session_writable(struct cmd_ctx *ctx)
 		return cmd_error(ctx, "--dry-run and --undo hold for a whole session: give them before the device");
 	if (s->dev)
 		return 0;
-	ret = change_device_open(ctx, &s->target, s->fs_flags, dry_run, undo, &s->dev);
+	ret = refuse_flags(ctx, s->fs_flags);
+	if (!ret)
+		ret = change_device_open(ctx, &s->target, s->fs_flags & (FS_OPEN_DEGRADED | FS_OPEN_NO_LOG_REPLAY), (dry_run ? CHANGE_DRY_RUN : 0) | (s->atomic ? CHANGE_HOLD : 0), undo,
+					 &s->dev);
 	if (ret)
 		return ret;
 	fs_close(s->fs);
@@ -65,6 +77,8 @@ int session_commit(struct cmd_ctx *ctx)
 	ret = volume_check_untouched(s->fs->vol, &ctx->err);
 	if (!ret)
 		ret = txn_commit(s->batch, &ctx->err);
+	if (!ret)
+		ret = change_device_write(s->dev, &ctx->err);
 	s->batch = NULL;
 	if (!ret)
 		return 0;

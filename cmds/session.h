@@ -20,7 +20,7 @@ struct session {
 	struct write_opts opts;      /* how new data is stored */
 	int (*settle)(struct cmd_ctx *ctx); /* finds top and cwd in fs; prints; exit code or 0 */
 	const char *undo;
-	bool dry_run, atomic;        /* atomic: the first change begins a batch, which the end of the session commits */
+	bool dry_run, atomic;        /* atomic: the first change begins a batch, which the end of the session commits; until then nothing at all is written */
 	struct change_device *dev;   /* open for writing */
 	struct txn *batch;
 	bool batch_failed;           /* a command of the batch failed half way: it can only be given up */

@@ -12,19 +12,25 @@
 
 enum { NAMES_MAX = 65536, VALUE_MAX = 65536, PATH_DIRECT = 4000, TARGET_MAX = 4096, AHEAD_MAX = 1 << 20 };
 
+/* The current directory, which is left out before a name. */
+static bool is_dot(const struct put_dir *d)
+{
+	return !d->parent && !strcmp(d->name, ".");
+}
+
 char *put_host_path(const struct put_dir *dir, const char *name)
 {
 	size_t len = strlen(name), pos;
 	char *path;
 
-	for (const struct put_dir *d = dir; d; d = d->parent)
+	for (const struct put_dir *d = dir; d && !is_dot(d); d = d->parent)
 		len += strlen(d->name) + 1;
 	path = mem_alloc(1, len + 1);
 	if (!path)
 		return NULL;
 	pos = len - strlen(name);
 	memcpy(path + pos, name, strlen(name) + 1);
-	for (const struct put_dir *d = dir; d; d = d->parent) {
+	for (const struct put_dir *d = dir; d && !is_dot(d); d = d->parent) {
 		path[--pos] = '/';
 		pos -= strlen(d->name);
 		memcpy(path + pos, d->name, strlen(d->name));

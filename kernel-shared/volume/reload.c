@@ -60,3 +60,43 @@ int volume_check_untouched(struct volume *vol, struct err *err)
 			ret = check_untouched(vol, vol->devices.v[i], err);
 	return ret;
 }
+
+/* All of an overlay but the places of superblocks. */
+static int commit_blocks(struct bdev *b, struct err *err)
+{
+	u64 from = 0;
+	int ret = 0;
+
+	for (int i = 0; i < BTRFS_SUPER_MIRROR_MAX && !ret && from < b->size; i++) {
+		ret = bdev_overlay_commit(b, from, btrfs_super_offset[i], err);
+		from = btrfs_super_offset[i] + BTRFS_SUPER_INFO_SIZE;
+	}
+	return ret || from >= b->size ? ret : bdev_overlay_commit(b, from, b->size, err);
+}
+
+static int commit_supers(struct bdev *b, struct err *err)
+{
+	int ret = 0;
+
+	for (int i = 0; i < BTRFS_SUPER_MIRROR_MAX && !ret && btrfs_super_offset[i] < b->size; i++)
+		ret = bdev_overlay_commit(b, btrfs_super_offset[i], btrfs_super_offset[i] + BTRFS_SUPER_INFO_SIZE, err);
+	return ret;
+}
+
+int volume_overlays_commit(struct volume *vol, struct err *err)
+{
+	int ret = 0;
+
+	for (int pass = 0; pass < 2 && !ret; pass++) {
+		for (size_t i = 0; i < vol->devices.len && !ret; i++) {
+			struct device *d = vol->devices.v[i];
+
+			if (d->bdev && !d->seed)
+				ret = pass ? commit_supers(d->bdev, err) : commit_blocks(d->bdev, err);
+		}
+		for (size_t i = 0; i < vol->devices.len && !ret; i++)
+			if (vol->devices.v[i]->bdev && !vol->devices.v[i]->seed)
+				ret = bdev_flush(vol->devices.v[i]->bdev->lower, err);
+	}
+	return ret;
+}

@@ -99,6 +99,8 @@ int volume_open_source(struct env *env, struct logical_source *src, const struct
 void volume_close(struct volume *vol);
 /* Back to what the devices say: superblocks are read anew and only system chunks are mapped. For whoever gives up a transaction. */
 int volume_reload(struct volume *vol, struct err *err);
+/* When the top layer of every device is an overlay: brings what they hold to the layers below in the order of a commit, superblocks last. */
+int volume_overlays_commit(struct volume *vol, struct err *err);
 /* Has anybody else touched the devices since they were opened, or last written? -EBUSY: mounted meanwhile (by whom), -ESTALE: a superblock is not the
  * one that we know. Locks do not keep a kernel from mounting an image. */
 int volume_check_untouched(struct volume *vol, struct err *err);
