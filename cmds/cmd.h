@@ -104,6 +104,7 @@ struct cmd {
 	const struct cmd *const *subs; /* a group: NULL-terminated */
 	const struct cmd *same;        /* this row is only another name of that one */
 	const char *info;              /* the group's info line */
+	const struct cmd *inside;      /* the group of commands that are typed inside it: its manual page describes them, too */
 	const char *complete;          /* what completes positional arguments */
 };
 #define CMD_ARGS(type) .args_size = sizeof(type)

@@ -158,12 +158,23 @@ static void put_command(struct strbuf *sb, const struct cmd *cmd)
 	sb_lit(sb, ".RE\n");
 }
 
+static void put_commands(struct strbuf *sb, const struct cmd *group)
+{
+	for (const struct cmd *const *s = group->subs; *s; s++)
+		if (cmd_listed(*s))
+			put_command(sb, *s);
+}
+
 static void put_body(struct strbuf *sb, const struct cmd *cmd)
 {
 	if (!cmd->subs) {
 		put_details(sb, cmd);
 		sb_lit(sb, ".SH OPTIONS\n");
 		opt_each_shown(cmd, put_option, sb);
+		if (cmd->inside) {
+			sb_lit(sb, ".SH COMMANDS\n");
+			put_commands(sb, cmd->inside);
+		}
 		return;
 	}
 	if (cmd == &cmd_btrfs) {
@@ -178,9 +189,7 @@ static void put_body(struct strbuf *sb, const struct cmd *cmd)
 		return;
 	}
 	sb_lit(sb, ".SH COMMANDS\n");
-	for (const struct cmd *const *s = cmd->subs; *s; s++)
-		if (cmd_listed(*s))
-			put_command(sb, *s);
+	put_commands(sb, cmd);
 }
 
 static void put_page(struct strbuf *sb, const struct cmd *cmd, const char *page, const char *prose)

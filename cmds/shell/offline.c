@@ -296,4 +296,5 @@ const struct cmd cmd_offline = {
 		"btrfs offline hash [--times none|mtime|all] DIRECTORY|DEVICE:/PATH" },
 	.brief = "A shell inside an unmounted filesystem: look at files, copy them in and out, change everything", .details = offline_details, .opts = offline_opts,
 	CMD_ARGS(struct offline_args), .min_args = 1, .max_args = -1,
-	.flags = CMD_OURS | CMD_NO_PERMUTE | CMD_JSON | CMD_PROGRESS | CMD_JOBS | CMD_WRITES, .run = offline_run, .complete = "device" };
+	.flags = CMD_OURS | CMD_NO_PERMUTE | CMD_JSON | CMD_PROGRESS | CMD_JOBS | CMD_WRITES, .run = offline_run, .complete = "device",
+	.inside = &cmd_shell };
