@@ -300,7 +300,7 @@ static bool same_file(const struct fixing *f, const struct mended_item *other)
 	return other && other->key.objectid == f->it->key.objectid && other->key.type == BTRFS_EXTENT_DATA_KEY;
 }
 
-static u64 extent_end(const struct mended_item *it)
+static u64 item_end(const struct mended_item *it)
 {
 	struct item item = { it->key, it->data, it->size, 0 };
 	struct file_extent_view v;
@@ -348,7 +348,7 @@ static int fix_extent_sizes(struct fixing *f, struct disk_file_extent_item *e, c
 static int fix_overlap(struct fixing *f)
 {
 	struct item item = { f->prev->key, f->prev->data, f->prev->size, 0 };
-	u64 start = f->it->key.offset, end = extent_end(f->prev), bit = start ^ end;
+	u64 start = f->it->key.offset, end = item_end(f->prev), bit = start ^ end;
 	struct disk_file_extent_item *e;
 	struct file_extent_view v;
 
@@ -372,7 +372,7 @@ static int fix_extent(struct fixing *f, const char *id)
 	u32 inlined = f->it->size - BTRFS_FILE_EXTENT_INLINE_DATA_START;
 
 	if (!strcmp(id, "file-extent-key-align") || !strcmp(id, "file-extent-inline-offset")) {
-		u64 at = same_file(f, f->prev) ? extent_end(f->prev) : 0;
+		u64 at = same_file(f, f->prev) ? item_end(f->prev) : 0;
 
 		if (same_file(f, f->next) && f->next->key.offset <= at)
 			return 1;

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include "common/mem.h"
 
-enum { ROUNDS_MAX = 24, TRIES_MAX = 3 };
+enum { ROUNDS_MAX = 40, TRIES_MAX = 6 };
 
 static const struct fixer { const char *what; int (*fix)(struct repair *r, bool *changed, struct err *err); } fixers[FIX_COUNT] = {
 	[FIX_COPIES] = { "bad copies of tree blocks", fix_copies },
 	[FIX_BLOCKS] = { "tree blocks", fix_blocks },
 	[FIX_SPACE] = { "extents, references and free space", fix_space },
+	[FIX_FILES] = { "files and names", fix_files },
 	[FIX_SUPERS] = { "superblock copies", fix_supers },
 };
 
@@ -63,6 +64,7 @@ static enum fix fix_of(const struct problem_at *p)
 	}
 	switch (p->phase) {
 	case CHECK_ROOT_ITEMS:
+		return FIX_BLOCKS;
 	case CHECK_ROOT_REFS:
 		return FIX_ROOTS;
 	case CHECK_EXTENTS:
@@ -115,11 +117,14 @@ static void on_begin(void *arg, enum check_phase phase, bool skipped)
 static void on_finding(void *arg, const struct check_finding *f)
 {
 	struct repair *r = arg;
-	struct problem_at p = { f->id, f->phase, f->tree, f->ino, f->bytenr, f->len, f->key };
+	struct problem_at p = { .id = f->id, .phase = f->phase, .tree = f->tree, .ino = f->ino, .bytenr = f->bytenr, .len = f->len, .parent = f->parent,
+				.index = f->index, .have = f->have, .want = f->want, .devid = f->devid, .key = f->key, .name_len = f->name_len, .type = f->type };
 
-	/* the check keeps so many and no more */
-	if (r->found.len < FINDINGS_MAX)
-		(void)!vec_push(&r->found, p);
+	if (f->name_len)
+		p.name = mem_dup(f->name, f->name_len);
+	/* what is not kept is found again when the rest is fixed */
+	if (r->found.len >= FINDINGS_MAX || (f->name_len && !p.name) || vec_push(&r->found, p))
+		free(p.name);
 	if (r->show && r->ops->check.finding)
 		r->ops->check.finding(r->ops->check.arg, f);
 }
@@ -132,6 +137,13 @@ static void on_end(void *arg, enum check_phase phase, u64 errors)
 		r->ops->check.end(r->ops->check.arg, phase, errors);
 }
 
+static void forget(struct repair *r)
+{
+	for (size_t i = 0; i < r->found.len; i++)
+		free(r->found.v[i].name);
+	r->found.len = 0;
+}
+
 static int run_check(struct repair *r, bool show, struct err *err)
 {
 	const struct check_ops ops = { on_begin, on_finding, on_end, r };
@@ -139,7 +151,7 @@ static int run_check(struct repair *r, bool show, struct err *err)
 	int ret = repair_open_raw(r, &fs, err);
 
 	r->show = show;
-	r->found.len = 0;
+	forget(r);
 	r->rootless = fs && (!fs->root_tree || (!fs->chunk_tree && !(le64_get(fs->sb->flags) & BTRFS_SUPER_FLAG_METADUMP)));
 	if (r->rootless && show)
 		r->ops->say(r->ops->arg, CHANNEL_ERROR, fs->root_tree ? "critical root chunk_root corrupted" : "critical root tree_root corrupted");
@@ -278,6 +290,7 @@ int repair_run(struct env *env, const struct repair_args *args, const struct rep
 	if (r.has_keep)
 		blockmap_fini(&r.keep);
 	repair_devices_fini(&r);
+	forget(&r);
 	vec_fini(&r.found);
 	return ret;
 }

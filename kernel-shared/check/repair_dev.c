@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The devices of a repair: opened once, each under an overlay that all rounds write to, and that reaches the disk once, at the end. */
-#include "kernel-shared/check/repair_internal.h"
+#include "kernel-shared/check/survey.h"
 
 #include "common/mem.h"
 
@@ -84,6 +84,63 @@ int repair_open_raw(struct repair *r, struct fs **out, struct err *err)
 
 	if (!ret)
 		(*out)->vol->writable = true;
+	return ret;
+}
+
+/* What the disk leads to, and is free here, must not be taken. */
+static int pin_kept(struct repair *r, struct fs *fs, struct err *err)
+{
+	struct alloc *a = writer_alloc(fs->writer);
+	u32 node = fs->geo->nodesize;
+	int ret = 0;
+
+	for (size_t i = 0; r->has_keep && !ret && i < fs->vol->chunks.len; i++) {
+		const struct chunk *c = fs->vol->chunks.v[i];
+
+		if (!(c->type & (BTRFS_BLOCK_GROUP_METADATA | BTRFS_BLOCK_GROUP_SYSTEM)))
+			continue;
+		for (u64 at = c->start; !ret && blockmap_next(&r->keep, &at, c->start + c->length); at += r->keep.sectorsize)
+			ret = alloc_pin(a, at, min_t(u64, node, c->start + c->length - at), err);
+	}
+	return ret;
+}
+
+int repair_open_txn(struct repair *r, struct fs **out, struct txn **txn, struct err *err)
+{
+	struct fs *fs = NULL;
+	int ret = 0;
+
+	if (!r->has_keep) {
+		struct survey s = { 0 };
+
+		ret = repair_open_raw(r, &fs, err);
+		if (!ret)
+			ret = survey_run(&s, r, fs, err);
+		survey_fini(&s);
+		fs_close(fs);
+		fs = NULL;
+	}
+	if (!ret)
+		ret = repair_open(r, FS_OPEN_WRITE | FS_OPEN_QUIET, &fs, err);
+	if (!ret)
+		ret = pin_kept(r, fs, err);
+	if (!ret)
+		ret = txn_begin(fs->writer, txn, err);
+	if (ret) {
+		fs_close(fs);
+		return ret;
+	}
+	*out = fs;
+	return 0;
+}
+
+int repair_close_txn(struct fs *fs, struct txn *txn, int ret, struct err *err)
+{
+	if (ret)
+		txn_abort(txn);
+	else
+		ret = txn_commit(txn, err);
+	fs_close(fs);
 	return ret;
 }
 

@@ -5,10 +5,19 @@
 
 #include "kernel-shared/check/internal.h"
 #include "kernel-shared/check/repair.h"
+#include "kernel-shared/fs/change.h"
 #include "kernel-shared/fs/open.h"
 
-/* A finding without its text. */
-struct problem_at { enum problem_id id; enum check_phase phase; u64 tree, ino, bytenr, len; struct key key; };
+/* A finding without its text. name: heap, NULL: none. */
+struct problem_at {
+	enum problem_id id;
+	enum check_phase phase;
+	u64 tree, ino, bytenr, len, parent, index, have, want, devid;
+	struct key key;
+	u8 *name;
+	u16 name_len;
+	u8 type;
+};
 VEC_TYPE(problems_at, struct problem_at);
 
 /* What can be done, in the order in which it is. Each works on what the ones before it have left in order. */
@@ -57,6 +66,19 @@ void repair_devices_fini(struct repair *r);
 void repair_say(struct repair *r, const char *fmt, ...) PRINTF(2, 3);
 /* A superblock of the next generation with these roots is written to the overlays: the end of a fix that wrote blocks itself. */
 bool repair_found(const struct repair *r, enum problem_id id);
+
+/* --- inside a transaction: fix_names.c, fix_inode.c --- */
+struct filefix { struct repair *r; struct fs *fs; struct txn *txn; u64 done; };
+/* The name of an entry in a directory, with all that says it: entry, index, reference; as most of them have it. */
+int name_settle(struct filefix *f, struct root *root, u64 dir, u64 ino, u64 index, const u8 *name, u16 len, struct err *err);
+/* An inode that no name leads to gets one in lost+found. */
+int name_rescue(struct filefix *f, struct root *root, u64 ino, const u8 *name, u16 len, struct err *err);
+int inode_fix(struct filefix *f, struct root *root, const struct problem_at *p, struct err *err);
+/* One is made for a number that has none: what its names and items say. */
+int inode_make(struct filefix *f, struct root *root, u64 ino, u32 type, struct err *err);
+u32 inode_type(struct filefix *f, struct root *root, u64 ino); /* S_IFMT bits, by names, then by items */
+/* Trees that the open filesystem has, by id. NULL: none. */
+struct root *fix_root_of(struct fs *fs, u64 id);
 
 /* Each fixes what it can of r->found. 0; *changed: something was written. */
 int fix_copies(struct repair *r, bool *changed, struct err *err);
