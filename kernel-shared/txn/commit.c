@@ -147,6 +147,17 @@ static void super_fill(struct writer *w)
 	backup_write(w);
 }
 
+/* A superblock and the root tree it points at are of one generation, also when nothing but the superblock has changed. */
+static int root_tree_touch(struct writer *w, struct err *err)
+{
+	struct path p CLEANUP(path_fini) = PATH_INIT;
+	struct tree *t = &w->roots->root_tree->tree;
+	struct key first = { 0 };
+	int ret = t->generation == w->source.transid ? 0 : tree_search_cow(t, &first, 0, &p, err);
+
+	return ret < 0 ? ret : 0;
+}
+
 /* What the commit left behind in memory. */
 static void commit_finish(struct writer *w)
 {
@@ -162,6 +173,8 @@ static int commit(struct txn *txn, struct err *err)
 	int ret;
 
 	ret = cache_v1_clear(w->alloc, err);
+	if (!ret)
+		ret = root_tree_touch(w, err);
 	w->source.no_merge = true;
 	if (!ret)
 		ret = settle(txn, err);
