@@ -85,6 +85,9 @@ int op_subvol_set_readonly(struct txn *txn, u64 id, bool readonly, struct err *e
 int op_subvol_set_default(struct txn *txn, u64 id, struct err *err);
 int op_subvol_set_received(struct txn *txn, u64 id, const u8 uuid[16], u64 stransid, const struct timespec64 *stime, const struct timespec64 *rtime, struct err *err);
 
+/* The filesystem. label: at most 255 bytes (-ENAMETOOLONG). */
+int op_label(struct txn *txn, const char *label, struct err *err);
+
 /* Orphans: what a mount would clean: files without names, dead subvolumes. */
 int fs_clean_orphans(struct txn *txn, struct err *err);
 
