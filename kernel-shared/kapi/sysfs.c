@@ -33,6 +33,14 @@ int ksysfs_u64(const u8 fsid[16], const char *name, u64 *out)
 	return ksysfs_read(fsid, name, text, sizeof(text)) ?: parse_u64(text, out, NULL);
 }
 
+int ksysfs_text(const u8 fsid[16], const char *name, char **out)
+{
+	char path[KSYSFS_PATH];
+	size_t len;
+
+	return io_read_file(ksysfs_path(fsid, name, path), 1 << 16, out, &len);
+}
+
 int ksysfs_write(const u8 fsid[16], const char *name, const char *text)
 {
 	char path[KSYSFS_PATH];

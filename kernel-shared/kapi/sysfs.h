@@ -11,6 +11,8 @@ char *ksysfs_path(const u8 fsid[16], const char *name, char buf[KSYSFS_PATH]);
 /* The first line; -ENOENT: the kernel has no such file. */
 int ksysfs_read(const u8 fsid[16], const char *name, char *buf, size_t len);
 int ksysfs_u64(const u8 fsid[16], const char *name, u64 *out);
+/* All of a file of several lines, heap. */
+int ksysfs_text(const u8 fsid[16], const char *name, char **out);
 int ksysfs_write(const u8 fsid[16], const char *name, const char *text);
 /* Bytes of a block device (which need not be readable) or regular file. */
 int kdevice_size(const char *path, u64 *size);
