@@ -45,6 +45,7 @@ GROUP(inspect, "inspect-internal", INSPECT, "btrfs inspect-internal <command> <a
 
 #define PROPERTY(X) \
 	X(property_get) \
+	X(property_set) \
 	X(property_list)
 GROUP(property, "property", PROPERTY, "btrfs property get/set/list [-t <type>] <object> [<name>] [value]",
       "modify properties of filesystem objects")

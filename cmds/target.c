@@ -124,6 +124,16 @@ void target_close(struct cmd_ctx *ctx, struct fs *fs)
 		fs_close(fs);
 }
 
+bool target_same_devices(const struct target *a, const struct target *b)
+{
+	if (a->devices.len != b->devices.len)
+		return false;
+	for (size_t i = 0; i < a->devices.len; i++)
+		if (strcmp(a->devices.v[i], b->devices.v[i]))
+			return false;
+	return true;
+}
+
 void target_fini(struct target *t)
 {
 	drop_devices(t);

@@ -23,6 +23,8 @@ int target_parse(const char *arg, struct target *out);
 /* The same for an argument of a command: inside a session it is a TARGET_INSIDE without devices, whatever the text. -ENOMEM. */
 int target_arg(struct cmd_ctx *ctx, const char *arg, struct target *out);
 void target_fini(struct target *t);
+/* Do both name the same devices, in the same words? */
+bool target_same_devices(const struct target *a, const struct target *b);
 /* The address again as text: "a.img,b.img:/x". */
 void target_name(const struct target *t, struct strbuf *out);
 /* Closes what target_open opened; the session's filesystem stays. */
@@ -31,6 +33,8 @@ void target_close(struct cmd_ctx *ctx, struct fs *fs);
 int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, struct fs **out);
 /* The same with more than flags to say; args->specs and nspecs are filled in. Never the session's. */
 int target_open_args(struct cmd_ctx *ctx, const struct target *t, struct fs_open_args *args, struct fs **out);
+/* The same as target_resolve_in, in silence: 0 or -errno, the reason in ctx->err. */
+int target_lookup(struct cmd_ctx *ctx, const struct target *t, struct fs *fs, bool follow, struct loc *loc);
 /* A path inside fs, which the target's devices or the session have opened. follow: through a final symlink. */
 int target_resolve_in(struct cmd_ctx *ctx, const struct target *t, struct fs *fs, bool follow, struct loc *loc);
 /* target_open, and the inside path resolved (follow: through a final symlink). */

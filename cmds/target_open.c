@@ -63,19 +63,24 @@ int target_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, 
 	return target_open_args(ctx, t, &args, out);
 }
 
+int target_lookup(struct cmd_ctx *ctx, const struct target *t, struct fs *fs, bool follow, struct loc *loc)
+{
+	if (!fs->fs_tree)
+		return err_set(&ctx->err, -EIO, "the top-level subvolume cannot be read");
+	if (t->kind == TARGET_DEVICE) {
+		*loc = fs_top(fs);
+		return 0;
+	}
+	if (t->devices.len)
+		return fs_resolve(fs, fs_top(fs), t->path, follow, loc, &ctx->err);
+	return *t->path ? fs_resolve_under(ctx->session->top, ctx->session->cwd, t->path, follow, loc, &ctx->err) : -ENOENT;
+}
+
 int target_resolve_in(struct cmd_ctx *ctx, const struct target *t, struct fs *fs, bool follow, struct loc *loc)
 {
 	struct strbuf name CLEANUP(sb_fini) = STRBUF_INIT;
-	int ret = 0;
+	int ret = target_lookup(ctx, t, fs, follow, loc);
 
-	if (!fs->fs_tree)
-		ret = err_set(&ctx->err, -EIO, "the top-level subvolume cannot be read");
-	else if (t->kind == TARGET_DEVICE)
-		*loc = fs_top(fs);
-	else if (t->devices.len)
-		ret = fs_resolve(fs, fs_top(fs), t->path, follow, loc, &ctx->err);
-	else
-		ret = *t->path ? fs_resolve_under(ctx->session->top, ctx->session->cwd, t->path, follow, loc, &ctx->err) : -ENOENT;
 	if (!ret)
 		return 0;
 	target_name(t, &name);

@@ -2,6 +2,7 @@
 /* btrfs filesystem label: prints or sets it. Spec: cli 8.7. */
 #include <errno.h>
 #include <unistd.h>
+#include "cmds/change.h"
 #include "cmds/mounted/host.h"
 #include "cmds/report.h"
 #include "common/mem.h"
@@ -30,6 +31,24 @@ static int read_label(struct cmd_ctx *ctx, const char *arg, char label[BTRFS_LAB
 	return 0;
 }
 
+static int write_offline(struct cmd_ctx *ctx, const char *arg, const char *label)
+{
+	struct change c;
+	struct target t;
+	int ret;
+
+	if (target_arg(ctx, arg, &t))
+		return cmd_error(ctx, "not enough memory");
+	ret = change_begin(ctx, &t, &c);
+	target_fini(&t);
+	if (ret)
+		return ret;
+	ret = op_label(c.txn, label, &ctx->err);
+	if (ret)
+		ret = cmd_fail(ctx, "unable to set label of %s", arg);
+	return change_end(ctx, &c, ret);
+}
+
 static int write_label(struct cmd_ctx *ctx, const char *arg, const char *label)
 {
 	char *dir CLEANUP(mem_freep) = NULL;
@@ -42,7 +61,7 @@ static int write_label(struct cmd_ctx *ctx, const char *arg, const char *label)
 	if (ret == HOST_OFFLINE && !ctx->session && !kmount_of_device(arg, &dir))
 		return cmd_error(ctx, "device %s is mounted, use mount point", arg);
 	if (ret == HOST_OFFLINE)
-		return cmd_error(ctx, "cannot label %s: setting the label of an unmounted filesystem is not supported yet", arg);
+		return write_offline(ctx, arg, label);
 	if (ret)
 		return ret;
 	ret = klabel_set(h.fd, label);
@@ -80,5 +99,5 @@ static int label_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_filesystem_label = {
 	.name = "label", .usage = { "btrfs filesystem label [<device>|<mount_point>] [<newlabel>]" }, .brief = "Get or change the label of a filesystem",
-	.min_args = 1, .max_args = 2, .flags = CMD_JSON, .run = label_run, .complete = "device",
+	.min_args = 1, .max_args = 2, .flags = CMD_JSON | CMD_WRITES, .run = label_run, .complete = "device",
 };

@@ -13,7 +13,7 @@
 #include "kernel-shared/kapi/exclop.h"
 #include "kernel-shared/kapi/mounts.h"
 
-static bool on_btrfs(const char *path)
+bool host_on_btrfs(const char *path)
 {
 	struct statfs fs;
 
@@ -34,18 +34,21 @@ static bool holds_filesystem(const char *path)
 	return found;
 }
 
-/* Is the argument a path after all, or (HOST_DEVICE) does it stand for one? *path is heap, or NULL: the argument itself. */
-static bool is_host(const struct target *t, const char *arg, unsigned flags, char **path)
+bool host_means_path(const struct target *t, const char *arg)
 {
 	struct stat st;
 
-	if (t->kind == TARGET_HOST)
+	if (t->kind != TARGET_DEVICE)
+		return t->kind == TARGET_HOST;
+	return t->devices.len == 1 && !stat(arg, &st) && S_ISREG(st.st_mode) && host_on_btrfs(arg) && !holds_filesystem(arg);
+}
+
+/* Is the argument a path, or (HOST_DEVICE) does it stand for one? *path is heap, or NULL: the argument itself. */
+static bool is_host(const struct target *t, const char *arg, unsigned flags, char **path)
+{
+	if (host_means_path(t, arg))
 		return true;
-	if (t->kind != TARGET_DEVICE || t->devices.len != 1 || stat(arg, &st))
-		return false;
-	if (S_ISREG(st.st_mode) && on_btrfs(arg) && !holds_filesystem(arg))
-		return true;
-	return flags & HOST_DEVICE && !kmount_of_device(arg, path);
+	return t->kind == TARGET_DEVICE && t->devices.len == 1 && flags & HOST_DEVICE && !kmount_of_device(arg, path);
 }
 
 static int open_path(struct cmd_ctx *ctx, const char *path, unsigned flags, struct host *h)
@@ -56,7 +59,7 @@ static int open_path(struct cmd_ctx *ctx, const char *path, unsigned flags, stru
 		return cmd_error(ctx, "cannot access '%s': %s", h->path, strerror(errno));
 	if (flags & HOST_DIR && !S_ISDIR(h->st.st_mode))
 		return cmd_error(ctx, "not a directory: %s", h->path);
-	if (!on_btrfs(path))
+	if (!host_on_btrfs(path))
 		return cmd_error(ctx, "not a btrfs filesystem: %s", h->path);
 	if (!S_ISDIR(h->st.st_mode) && !S_ISREG(h->st.st_mode))
 		return cmd_error(ctx, "not a directory or regular file: %s", h->path);
@@ -73,6 +76,15 @@ static int open_path(struct cmd_ctx *ctx, const char *path, unsigned flags, stru
 	return 0;
 }
 
+int host_refuse_offline_options(struct cmd_ctx *ctx, const char *arg)
+{
+	if (ctx->cmd->flags & CMD_WRITES && ctx->undo)
+		return cmd_error(ctx, "--undo works on unmounted filesystems only: %s", arg);
+	if (ctx->cmd->flags & CMD_WRITES && ctx->dry_run && !(ctx->cmd->flags & CMD_DRY_RUN))
+		return cmd_error(ctx, "--dry-run of %s works on unmounted filesystems only: %s", ctx->words, arg);
+	return 0;
+}
+
 int host_open(struct cmd_ctx *ctx, const char *arg, unsigned flags, struct host *out)
 {
 	char *path CLEANUP(mem_freep) = NULL;
@@ -85,7 +97,7 @@ int host_open(struct cmd_ctx *ctx, const char *arg, unsigned flags, struct host 
 	if (target_parse(arg, &t))
 		return cmd_error(ctx, "not enough memory");
 	if (is_host(&t, arg, flags, &path))
-		ret = open_path(ctx, path ? path : arg, flags, out);
+		ret = host_refuse_offline_options(ctx, arg) ?: open_path(ctx, path ? path : arg, flags, out);
 	else if (!(flags & HOST_ONLY))
 		ret = HOST_OFFLINE;
 	else if (t.kind == TARGET_DEVICE && flags & HOST_DIR && !access(arg, F_OK))

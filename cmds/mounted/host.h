@@ -23,6 +23,12 @@ enum { HOST_OFFLINE = -1 };
 /* 0; the exit code, the reason said; HOST_OFFLINE: the argument is an unmounted filesystem, or a place inside one (not with HOST_ONLY).
  * A regular file in a mounted btrfs that is no image of one is a path, too. */
 int host_open(struct cmd_ctx *ctx, const char *arg, unsigned flags, struct host *out);
+/* Is the argument a path of the running system, and no unmounted filesystem nor a place in one? Also of a mounted btrfs's regular files. */
+bool host_means_path(const struct target *t, const char *arg);
+/* --undo, and --dry-run where it is ours, are for unmounted filesystems: says so for a path of a mounted one. The exit code or 0. host_open asks, too. */
+int host_refuse_offline_options(struct cmd_ctx *ctx, const char *arg);
+/* Does path lie in a mounted btrfs? */
+bool host_on_btrfs(const char *path);
 void host_close(struct host *h);
 /* The top of a subvolume? */
 static inline bool host_is_subvol(const struct host *h) { return S_ISDIR(h->st.st_mode) && h->st.st_ino == BTRFS_FIRST_FREE_OBJECTID; }

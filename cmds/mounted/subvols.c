@@ -44,6 +44,11 @@ void subvols_close(struct cmd_ctx *ctx, struct subvols *s)
 		target_close(ctx, s->fs);
 	else
 		host_close(&s->host);
+	subvols_forget(s);
+}
+
+void subvols_forget(struct subvols *s)
+{
 	for (size_t i = 0; i < s->user_paths.len; i++)
 		free(s->user_paths.v[i]);
 	for (size_t i = 0; i < s->dirs.len; i++)

@@ -20,6 +20,8 @@ struct subvols {
 };
 /* Says why not; the exit code or 0. */
 int subvols_open(struct cmd_ctx *ctx, const char *arg, struct subvols *out);
+/* Frees what was gathered, and leaves the filesystem alone, which is somebody else's. */
+void subvols_forget(struct subvols *s);
 void subvols_close(struct cmd_ctx *ctx, struct subvols *s);
 /* Fills all. -EPERM, ... */
 int subvols_load(struct subvols *s, struct err *err);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "cmds/mounted/host.h"
 #include "cmds/mounted/qgroupids.h"
+#include "cmds/subvolume/offline.h"
 #include "common/mem.h"
 #include "kernel-shared/kapi/subvol.h"
 
@@ -46,19 +46,13 @@ static int create_in(struct cmd_ctx *ctx, const struct create_args *a, const u64
 	return 0;
 }
 
-static int create_one(struct cmd_ctx *ctx, const struct create_args *a, const u64 *ids, const char *arg)
+static int create_host(struct cmd_ctx *ctx, const struct create_args *a, const u64 *ids, const char *arg)
 {
 	char *dir, *name;
-	struct target t;
-	bool outside;
-	int ret;
+	int ret = host_refuse_offline_options(ctx, arg);
 
-	if (target_arg(ctx, arg, &t))
-		return cmd_error(ctx, "not enough memory");
-	outside = t.kind != TARGET_INSIDE;
-	target_fini(&t);
-	if (!outside)
-		return cmd_error(ctx, "cannot create %s: creating subvolumes is not supported on unmounted filesystems yet", arg);
+	if (ret)
+		return ret;
 	if (host_split(arg, &dir, &name))
 		return cmd_error(ctx, "not enough memory");
 	ret = create_in(ctx, a, ids, dir, name);
@@ -70,15 +64,27 @@ static int create_one(struct cmd_ctx *ctx, const struct create_args *a, const u6
 static int create_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct create_args *a = args;
+	struct changes changes = { 0 };
+	struct target t;
 	u64 *ids;
 	int ret = qgroupid_list(ctx, &a->qgroups, &ids);
 
 	if (ret)
 		return ret;
-	for (int i = 0; i < ctx->argc; i++)
-		ret |= create_one(ctx, a, ids, ctx->argv[i]);
+	for (int i = 0; i < ctx->argc; i++) {
+		if (target_arg(ctx, ctx->argv[i], &t)) {
+			ret = cmd_error(ctx, "not enough memory");
+			break;
+		}
+		/* a device or file of that name is in the way, wherever it lies */
+		if (t.kind == TARGET_INSIDE)
+			ret |= offline_create(ctx, &changes, &t, ctx->argv[i], a->parents, ids, a->qgroups.len);
+		else
+			ret |= create_host(ctx, a, ids, ctx->argv[i]);
+		target_fini(&t);
+	}
 	free(ids);
-	return ret;
+	return changes_end(ctx, &changes, ret);
 }
 
 #define OPT_STRUCT struct create_args
@@ -91,5 +97,5 @@ static const struct opt create_opts[] = {
 
 const struct cmd cmd_subvolume_create = {
 	.name = "create", .usage = { "btrfs subvolume create [options] [<dest>/]<name> [[<dest2>/]<name2> ...]" }, .brief = "Create subvolume(s)",
-	.opts = create_opts, CMD_ARGS(struct create_args), .min_args = 1, .max_args = -1, .flags = CMD_QUIET, .run = create_run, .complete = "dir",
+	.opts = create_opts, CMD_ARGS(struct create_args), .min_args = 1, .max_args = -1, .flags = CMD_QUIET | CMD_WRITES, .run = create_run, .complete = "dir",
 };

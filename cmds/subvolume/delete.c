@@ -5,18 +5,17 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "cmds/mounted/subvols.h"
+#include "cmds/subvolume/deletion.h"
 #include "common/mem.h"
 #include "kernel-shared/kapi/mounts.h"
 #include "kernel-shared/kapi/subvol.h"
 
 /* Filesystems that --commit-after waits for. */
 struct seen { u8 fsid[16]; int fd; };
-struct delete_args { bool after, each, recursive; u64 id; bool has_id; };
 struct deletion {
 	struct cmd_ctx *ctx;
 	const struct delete_args *args;
-	bool each, after;
+	struct changes changes;
 	VEC(struct seen) seen;
 };
 
@@ -65,16 +64,6 @@ static int remember(struct deletion *d, const struct host *h, const char *path)
 	return 0;
 }
 
-static void say(struct deletion *d, u64 id, const char *path, bool last)
-{
-	const char *when = d->each || (d->after && last) ? "commit" : "no-commit";
-
-	if (path)
-		cmd_say(d->ctx, 1, "Delete subvolume %llu (%s): '%s'\n", id, when, path);
-	else
-		cmd_say(d->ctx, 1, "Delete subvolume %llu (%s): subvolid=%llu\n", id, when, id);
-}
-
 /* May this user delete by the mount's leave? Then a refusal has other reasons than those of the hint. */
 static bool user_may_delete(const char *path)
 {
@@ -97,7 +86,7 @@ static int delete_entry(struct deletion *d, const char *path, u64 id, const stru
 	char *dir, *name;
 	int fd, ret;
 
-	say(d, id, path, last);
+	deletion_say(d->ctx, d->args, id, path, last);
 	if (d->ctx->dry_run)
 		return 0;
 	if (host_split(path, &dir, &name))
@@ -109,9 +98,9 @@ static int delete_entry(struct deletion *d, const char *path, u64 id, const stru
 		ret = ksubvol_delete(fd, name);
 		if (ret)
 			ret = failed(d, ret, path);
-		else if (d->each)
+		else if (d->args->each)
 			ret = commit(d->ctx, fd, path);
-		else if (d->after)
+		else if (d->args->after)
 			ret = remember(d, h, path);
 		close(fd);
 	}
@@ -128,47 +117,20 @@ static bool is_default(const struct host *h, u64 id)
 	return !ksubvol_default(h->fd, &def, NULL) && def == id && id != BTRFS_FS_TREE_OBJECTID;
 }
 
-struct nested { u64 id; const char *below; };
-
-static int deeper_first(const void *pa, const void *pb)
-{
-	return strcmp(((const struct nested *)pb)->below, ((const struct nested *)pa)->below);
-}
-
-/* Names below one another: in descending order of paths each comes before what holds it. */
 static int delete_nested(struct deletion *d, const char *path, struct subvols *s)
 {
-	VEC(struct nested) nested = VEC_INIT;
-	struct strbuf top CLEANUP(sb_fini) = STRBUF_INIT;
-	int ret = subvols_load(s, &d->ctx->err);
+	struct nested_list nested;
+	int ret = deletion_nested(s, &nested, &d->ctx->err);
 
-	if (!ret)
-		ret = subvols_path(s, s->id, &top, &d->ctx->err);
-	for (size_t i = 0; !ret && i < s->all.len; i++) {
-		struct strbuf sb = STRBUF_INIT;
-		size_t skip = top.len ? top.len + 1 : 0;
-
-		if (s->all.v[i].id == s->id || s->all.v[i].deleted || subvols_path(s, s->all.v[i].id, &sb, NULL) || sb.len <= skip ||
-		    memcmp(sb_str(&sb), sb_str(&top), top.len) || (skip && sb.v[top.len] != '/')) {
-			sb_fini(&sb);
-			continue;
-		}
-		memmove(sb.v, sb.v + skip, sb.len - skip + 1);
-		if (vec_push(&nested, ((struct nested){ s->all.v[i].id, sb.v })))
-			ret = err_nomem(&d->ctx->err);
-	}
 	if (ret)
 		ret = cmd_fail(d->ctx, "cannot list the subvolumes below %s", path);
-	vec_sort(&nested, deeper_first);
-	for (size_t i = 0; i < nested.len; i++) {
+	for (size_t i = 0; !ret && i < nested.len; i++) {
 		struct strbuf full CLEANUP(sb_fini) = STRBUF_INIT;
 
 		sb_printf(&full, "%s/%s", path, nested.v[i].below);
-		if (!ret)
-			ret = delete_entry(d, sb_str(&full), nested.v[i].id, &s->host, false);
-		free((char *)nested.v[i].below);
+		ret = delete_entry(d, sb_str(&full), nested.v[i].id, &s->host, false);
 	}
-	vec_fini(&nested);
+	nested_fini(&nested);
 	return ret;
 }
 
@@ -189,10 +151,8 @@ static int delete_path(struct deletion *d, const char *arg, bool last)
 		ret = cmd_error(d->ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
 	else if (!path || ksubvol_id(s.host.fd, &s.id))
 		ret = cmd_error(d->ctx, "Could not get subvolume information: %s", strerror(errno));
-	else if (is_default(&s.host, s.id)) {
-		cmd_warn(d->ctx, "not deleting default subvolume id %llu '%s'", s.id, path);
-		ret = 1;
-	}
+	else if (is_default(&s.host, s.id))
+		ret = deletion_refuse_default(d->ctx, s.id, path);
 	if (!ret && d->args->recursive)
 		ret = delete_nested(d, path, &s);
 	if (!ret)
@@ -210,23 +170,18 @@ static int delete_id(struct deletion *d, const char *arg, u64 id)
 
 	if (ret)
 		return ret;
-	if (s.fs) {
-		subvols_close(d->ctx, &s);
-		return cmd_error(d->ctx, "cannot delete subvolume %llu: deleting subvolumes is not supported on unmounted filesystems yet", id);
-	}
 	if (is_default(&s.host, id)) {
-		cmd_warn(d->ctx, "not deleting default subvolume id %llu '%s'", id, arg);
 		subvols_close(d->ctx, &s);
-		return 1;
+		return deletion_refuse_default(d->ctx, id, arg);
 	}
 	if (!subvols_path(&s, id, &path, NULL))
 		sb_printf(&full, "%s/%s", arg, sb_str(&path));
-	say(d, id, full.len ? sb_str(&full) : NULL, true);
+	deletion_say(d->ctx, d->args, id, full.len ? sb_str(&full) : NULL, true);
 	if (!d->ctx->dry_run) {
 		ret = ksubvol_delete_id(s.host.fd, id);
 		if (ret)
 			ret = failed(d, ret, arg);
-		else if (d->each || d->after)
+		else if (d->args->each || d->args->after)
 			ret = commit(d->ctx, s.host.fd, arg);
 	}
 	subvols_close(d->ctx, &s);
@@ -251,10 +206,26 @@ static int finish(struct deletion *d)
 	return ret;
 }
 
+/* A path, or a place in an unmounted filesystem. */
+static int delete_arg(struct deletion *d, const char *arg, bool last)
+{
+	struct target t;
+	int ret;
+
+	if (target_arg(d->ctx, arg, &t))
+		return cmd_error(d->ctx, "not enough memory");
+	if (host_means_path(&t, arg))
+		ret = d->args->has_id ? delete_id(d, arg, d->args->id) : delete_path(d, arg, last);
+	else
+		ret = offline_delete(d->ctx, &d->changes, d->args, &t, arg, last);
+	target_fini(&t);
+	return ret;
+}
+
 static int delete_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct delete_args *a = args;
-	struct deletion d = { .ctx = ctx, .args = a, .each = a->each, .after = a->after };
+	struct deletion d = { .ctx = ctx, .args = a };
 	int ret = 0;
 
 	if (a->recursive && a->has_id)
@@ -262,10 +233,9 @@ static int delete_run(struct cmd_ctx *ctx, void *args)
 	if (a->has_id && ctx->argc != 1)
 		return cmd_usage(ctx);
 	cmd_say(ctx, 3, "Transaction commit: %s\n", a->each ? "after each" : a->after ? "at the end" : "none (default)");
-	if (a->has_id)
-		return delete_id(&d, ctx->argv[0], a->id);
 	for (int i = 0; i < ctx->argc; i++)
-		ret |= delete_path(&d, ctx->argv[i], i == ctx->argc - 1);
+		ret |= delete_arg(&d, ctx->argv[i], i == ctx->argc - 1);
+	ret = changes_end(ctx, &d.changes, ret);
 	return finish(&d) | ret;
 }
 
@@ -282,5 +252,5 @@ static const struct opt delete_opts[] = {
 const struct cmd cmd_subvolume_delete = {
 	.name = "delete", .usage = { "btrfs subvolume delete [options] <subvolume> [<subvolume>...]", "btrfs subvolume delete [options] -i|--subvolid <subvolid> <path>" },
 	.brief = "Delete subvolume(s)", .opts = delete_opts, CMD_ARGS(struct delete_args), .min_args = 1, .max_args = -1,
-	.flags = CMD_DRY_RUN | CMD_QUIET_VERBOSE, .run = delete_run, .complete = "subvol",
+	.flags = CMD_DRY_RUN | CMD_QUIET_VERBOSE | CMD_WRITES, .run = delete_run, .complete = "subvol",
 };

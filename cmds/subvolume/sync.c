@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-#include "cmds/mounted/subvols.h"
+#include "cmds/subvolume/offline.h"
+#include "kernel-shared/fs/subvol.h"
 #include "kernel-shared/kapi/search.h"
 
 struct sync_args { u64 sleep; bool has_sleep; };
@@ -32,6 +33,15 @@ static int is_gone(const struct host *h, u64 id, struct err *err)
 	int ret = ksearch_first(h->fd, BTRFS_ROOT_TREE_OBJECTID, KEY(id, BTRFS_ROOT_ITEM_KEY, 0), KEY(id, BTRFS_ROOT_ITEM_KEY, -1ULL), &found, &none, 0, NULL, err);
 
 	return ret == -ENOENT ? 1 : ret;
+}
+
+/* No ids: all. */
+static bool is_wanted(const struct ids *ids, u64 id)
+{
+	for (size_t i = 0; i < ids->len; i++)
+		if (ids->v[i] == id)
+			return true;
+	return !ids->len;
 }
 
 static int wait_for(struct cmd_ctx *ctx, const struct host *h, struct ids *ids, u64 interval)
@@ -65,12 +75,43 @@ static int wait_for(struct cmd_ctx *ctx, const struct host *h, struct ids *ids, 
 	}
 }
 
-static int gather_ids(struct cmd_ctx *ctx, const struct host *h, struct ids *ids)
+/* Nobody else cleans an unmounted filesystem: what waits is dropped here. */
+static int sync_offline(struct cmd_ctx *ctx, struct ids *ids)
+{
+	struct subvol_list all = VEC_INIT;
+	size_t total = 0, gone = 0;
+	struct change c;
+	struct target t;
+	int ret;
+
+	if (target_arg(ctx, ctx->argv[0], &t))
+		return cmd_error(ctx, "not enough memory");
+	ret = change_begin(ctx, &t, &c);
+	target_fini(&t);
+	if (ret)
+		return ret;
+	if (subvol_list(c.fs, &all, &ctx->err))
+		ret = cmd_fail(ctx, "cannot find deleted subvolumes");
+	for (size_t i = 0; !ret && i < all.len; i++)
+		if (all.v[i].deleted && is_wanted(ids, all.v[i].id))
+			total++;
+	if (!ret && total)
+		cmd_say(ctx, 1, "Waiting for %zu subvolume%s\n", total, total == 1 ? "" : "s");
+	for (size_t i = 0; !ret && i < all.len; i++) {
+		if (!all.v[i].deleted || !is_wanted(ids, all.v[i].id))
+			continue;
+		ret = offline_drop(ctx, &c, all.v[i].id);
+		if (!ret)
+			cmd_say(ctx, 1, "Subvolume id %llu is gone (%zu/%zu)\n", all.v[i].id, ++gone, total);
+	}
+	subvol_list_fini(&all);
+	return change_end(ctx, &c, ret);
+}
+
+static int given_ids(struct cmd_ctx *ctx, struct ids *ids)
 {
 	u64 id;
 
-	if (ctx->argc == 1)
-		return find_pending(h, ids, &ctx->err) ? cmd_fail(ctx, "cannot find deleted subvolumes") : 0;
 	for (int i = 1; i < ctx->argc; i++) {
 		if (parse_u64(ctx->argv[i], &id, NULL) || !is_fstree(id))
 			return cmd_error(ctx, "unrecognized subvolume id %s", ctx->argv[i]);
@@ -78,6 +119,13 @@ static int gather_ids(struct cmd_ctx *ctx, const struct host *h, struct ids *ids
 			return cmd_error(ctx, "not enough memory");
 	}
 	return 0;
+}
+
+static int sync_mounted(struct cmd_ctx *ctx, const struct host *h, struct ids *ids, u64 interval)
+{
+	if (ctx->argc == 1 && find_pending(h, ids, &ctx->err))
+		return cmd_fail(ctx, "cannot find deleted subvolumes");
+	return ids->len ? wait_for(ctx, h, ids, interval) : 0;
 }
 
 static int sync_run(struct cmd_ctx *ctx, void *args)
@@ -89,14 +137,16 @@ static int sync_run(struct cmd_ctx *ctx, void *args)
 
 	if (a->has_sleep && (a->sleep < 1 || a->sleep > 1U << 30))
 		return cmd_error(ctx, "invalid sleep interval %llu", a->sleep);
-	ret = host_open(ctx, ctx->argv[0], HOST_ONLY, &h);
-	if (ret)
-		return ret;
-	ret = gather_ids(ctx, &h, &ids);
-	if (!ret && ids.len)
-		ret = wait_for(ctx, &h, &ids, a->has_sleep ? a->sleep : 1);
+	ret = given_ids(ctx, &ids);
+	if (!ret)
+		ret = host_open(ctx, ctx->argv[0], 0, &h);
+	if (!ret) {
+		ret = sync_mounted(ctx, &h, &ids, a->has_sleep ? a->sleep : 1);
+		host_close(&h);
+	} else if (ret == HOST_OFFLINE) {
+		ret = sync_offline(ctx, &ids);
+	}
 	vec_fini(&ids);
-	host_close(&h);
 	return ret;
 }
 
@@ -109,5 +159,5 @@ static const struct opt sync_opts[] = {
 
 const struct cmd cmd_subvolume_sync = {
 	.name = "sync", .usage = { "btrfs subvolume sync [options] <path> [<subvolid>...]" }, .brief = "Wait until given subvolume(s) are completely removed from the filesystem.",
-	.opts = sync_opts, CMD_ARGS(struct sync_args), .min_args = 1, .max_args = -1, .run = sync_run, .complete = "dir",
+	.opts = sync_opts, CMD_ARGS(struct sync_args), .min_args = 1, .max_args = -1, .flags = CMD_WRITES, .run = sync_run, .complete = "dir",
 };
