@@ -71,10 +71,8 @@ int kspace_info(int fd, struct kspace **out, unsigned *n)
 
 int klabel_get(int fd, char out[KLABEL_SIZE])
 {
-	int ret = kcall(fd, BTRFS_IOC_GET_FSLABEL, out);
-
-	out[KLABEL_SIZE - 1] = 0;
-	return ret;
+	memset(out, 0, KLABEL_SIZE); /* the kernel writes the label alone, without an end */
+	return kcall(fd, BTRFS_IOC_GET_FSLABEL, out);
 }
 
 int klabel_set(int fd, const char *label)
