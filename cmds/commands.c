@@ -24,10 +24,13 @@ GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and q
 	X(filesystem_df) \
 	X(filesystem_du) \
 	X(filesystem_show) \
+	X(filesystem_commit_stats) \
 	X(filesystem_sync) \
+	X(filesystem_defragment) \
 	X(filesystem_resize) \
 	X(filesystem_label) \
-	X(filesystem_usage)
+	X(filesystem_usage) \
+	X(filesystem_mkswapfile)
 GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command> [<args>]", "overall filesystem tasks and information")
 
 #define INSPECT(X) \

@@ -2,8 +2,8 @@
 /* btrfs filesystem du: space of files, alone and shared. Spec: cli 8.2. */
 #include <errno.h>
 #include <unistd.h>
+#include "cmds/mounted/du.h"
 #include "cmds/report.h"
-#include "kernel-shared/fs/du.h"
 
 struct du_args { bool summarize; };
 
@@ -45,7 +45,7 @@ static int print_below(void *arg, const char *path, size_t len, const struct du_
 	return p->ctx->out->error;
 }
 
-/* "disk.img:/" before what lies in disk.img, "disk.img:/dir/" before what lies in disk.img:/dir. */
+/* "disk.img:/" before what lies in disk.img, "disk.img:/dir/" before what lies in disk.img:/dir, "/mnt/" before what lies in /mnt. */
 static void below_prefix(const struct target *t, const char *arg, struct strbuf *out)
 {
 	sb_puts(out, arg);
@@ -55,33 +55,58 @@ static void below_prefix(const struct target *t, const char *arg, struct strbuf 
 		sb_char(out, '/');
 }
 
+static int du_offline(struct cmd_ctx *ctx, const struct target *t, const char *arg, du_row_fn row, struct du_printer *p, struct du_result *result)
+{
+	struct loc top;
+	struct fs *fs;
+	int ret = target_resolve(ctx, t, 0, &fs, &top);
+
+	if (ret)
+		return ret;
+	ret = du_walk(fs, top, row, p, result, &ctx->err);
+	target_close(ctx, fs);
+	return ret ? cmd_fail(ctx, "cannot check space of '%s'", arg) : 0;
+}
+
+static int du_mounted(struct cmd_ctx *ctx, const char *arg, du_row_fn row, struct du_printer *p, struct du_result *result)
+{
+	struct host h;
+	struct stat st;
+	int ret;
+
+	*result = (struct du_result){ 0 };
+	if (stat(arg, &st) || access(arg, R_OK))
+		return cmd_error(ctx, "cannot check space of '%s': %s", arg, strerror(errno));
+	if (!host_on_btrfs(arg))
+		return cmd_error(ctx, "cannot check space of '%s': not a btrfs filesystem", arg);
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return 0; /* holds nothing */
+	ret = host_open(ctx, arg, 0, &h);
+	if (ret)
+		return ret;
+	ret = mounted_du(ctx, &h, row, p, result, &ctx->err);
+	host_close(&h);
+	return ret ? cmd_fail(ctx, "cannot check space of '%s'", arg) : 0;
+}
+
 static int du_one(struct cmd_ctx *ctx, const char *arg, const struct du_args *a)
 {
 	struct strbuf prefix CLEANUP(sb_fini) = STRBUF_INIT;
 	struct du_printer p = { .ctx = ctx };
+	du_row_fn row = a->summarize ? NULL : print_below;
 	struct du_result result;
 	struct target t;
-	struct loc top;
-	struct fs *fs;
 	int ret;
 
 	if (target_arg(ctx, arg, &t))
 		return cmd_error(ctx, "not enough memory");
-	if (t.kind == TARGET_HOST && access(arg, F_OK))
-		ret = cmd_error(ctx, "cannot check space of '%s': %s", arg, strerror(errno));
-	else
-		ret = target_resolve(ctx, &t, 0, &fs, &top);
 	below_prefix(&t, arg, &prefix);
-	target_fini(&t);
-	if (ret)
-		return ret;
 	p.prefix = sb_str(&prefix);
-	ret = du_walk(fs, top, a->summarize ? NULL : print_below, &p, &result, &ctx->err);
-	if (ret)
-		ret = cmd_fail(ctx, "cannot check space of '%s'", arg);
-	else if (result.counts)
+	err_clear(&ctx->err);
+	ret = host_means_path(&t, arg) ? du_mounted(ctx, arg, row, &p, &result) : du_offline(ctx, &t, arg, row, &p, &result);
+	target_fini(&t);
+	if (!ret && result.counts)
 		print_row(ctx, &result.space, &result.set_shared, "", arg, strlen(arg));
-	target_close(ctx, fs);
 	return ret || result.failed;
 }
 
@@ -111,5 +136,5 @@ static const struct opt du_opts[] = {
 
 const struct cmd cmd_filesystem_du = {
 	.name = "du", .usage = { "btrfs filesystem du [options] <path> [<path>..]" }, .brief = "Summarize disk usage of each file.",
-	.opts = du_opts, CMD_ARGS(struct du_args), .min_args = 1, .max_args = -1, .flags = CMD_JSON | CMD_UNITS, .run = du_run, .complete = "file",
+	.opts = du_opts, CMD_ARGS(struct du_args), .min_args = 1, .max_args = -1, .flags = CMD_JSON | CMD_UNITS | CMD_JOBS, .run = du_run, .complete = "file",
 };

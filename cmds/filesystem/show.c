@@ -1,72 +1,77 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* btrfs filesystem show: filesystems and their devices, by their superblocks alone. Spec: cli 8.3. */
+/* btrfs filesystem show: filesystems and their devices; of mounted ones the kernel tells, of others the superblocks. Spec: cli 8.3. */
+#include <errno.h>
 #include <sys/stat.h>
-#include "cmds/report.h"
+#include "cmds/filesystem/shown.h"
+#include "cmds/mounted/host.h"
+#include "cmds/session.h"
 #include "common/mem.h"
+#include "kernel-shared/kapi/mounts.h"
 #include "kernel-shared/volume/volume.h"
 
 struct show_args { bool all, mounted; };
+VEC_TYPE(fsids, struct fsid { u8 id[16]; });
 
-/* One filesystem: devices [first, first + n) of a list sorted by fsid. */
-struct shown { const struct found_device *devices; size_t n; bool missing; };
+/* What is looked for, and what has been found. */
+struct showing {
+	struct cmd_ctx *ctx;
+	const char *arg;      /* a uuid or a label; NULL: all */
+	struct fsids seen;    /* mounted filesystems */
+	unsigned printed;
+};
 
-static const struct disk_super *newest_super(const struct shown *s)
+static bool is_wanted(const struct showing *sh, const struct shown *s)
 {
-	const struct disk_super *sb = &s->devices[0].sb;
+	u8 uuid[16];
 
-	for (size_t i = 1; i < s->n; i++)
-		if (le64_get(s->devices[i].sb.generation) > le64_get(sb->generation))
-			sb = &s->devices[i].sb;
-	return sb;
+	if (!sh->arg)
+		return true;
+	if (!parse_uuid(sh->arg, uuid))
+		return !memcmp(uuid, s->fsid, sizeof(uuid));
+	return s->label[0] && !strcmp(s->label, sh->arg);
 }
 
-static void print_text(struct cmd_ctx *ctx, const struct shown *s)
+static void print_wanted(struct showing *sh, const struct shown *s)
 {
-	const struct disk_super *sb = newest_super(s);
-	char label[BTRFS_LABEL_SIZE + 1] = "", uuid[UUID_TEXT_MAX], a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX];
-
-	memcpy(label, sb->label, BTRFS_LABEL_SIZE);
-	if (label[0])
-		out_printf(ctx->out, "Label: '%s' ", label);
-	else
-		out_puts(ctx->out, "Label: none ");
-	out_printf(ctx->out, " uuid: %s\n\tTotal devices %llu FS bytes used %s\n", uuid_format(sb->fsid, uuid), le64_get(sb->num_devices),
-		   report_size(ctx, le64_get(sb->bytes_used), a));
-	for (size_t i = 0; i < s->n; i++) {
-		const struct disk_dev_item *item = &s->devices[i].sb.dev_item;
-
-		out_printf(ctx->out, "\tdevid %4llu size %s used %s path %s\n", le64_get(item->devid), report_size(ctx, le64_get(item->total_bytes), a),
-			   report_size(ctx, le64_get(item->bytes_used), b), s->devices[i].path);
-	}
-	if (s->missing)
-		out_puts(ctx->out, "\t*** Some devices missing\n");
+	if (!is_wanted(sh, s))
+		return;
+	if (sh->printed++ && !sh->ctx->json)
+		out_puts(sh->ctx->out, "\n");
+	shown_print(sh->ctx, s);
 }
 
-static void print_json(struct out *o, const struct shown *s)
+static bool is_seen(const struct showing *sh, const u8 fsid[16])
 {
-	const struct disk_super *sb = newest_super(s);
-	char label[BTRFS_LABEL_SIZE + 1] = "";
+	for (size_t i = 0; i < sh->seen.len; i++)
+		if (!memcmp(sh->seen.v[i].id, fsid, 16))
+			return true;
+	return false;
+}
 
-	memcpy(label, sb->label, BTRFS_LABEL_SIZE);
-	out_obj(o, NULL);
-	out_json_str(o, "label", label);
-	out_json_uuid(o, "uuid", sb->fsid);
-	out_json_u64(o, "total-devices", le64_get(sb->num_devices));
-	out_json_u64(o, "bytes-used", le64_get(sb->bytes_used));
-	out_json_bool(o, "missing", s->missing);
-	out_arr(o, "devices");
-	for (size_t i = 0; i < s->n; i++) {
-		const struct disk_dev_item *item = &s->devices[i].sb.dev_item;
+/* In the order of the mount table, each once. */
+static int show_mounted(struct showing *sh)
+{
+	struct kmounts mounts;
+	int ret = kmounts_read(&mounts);
 
-		out_obj(o, NULL);
-		out_json_u64(o, "devid", le64_get(item->devid));
-		out_json_u64(o, "size", le64_get(item->total_bytes));
-		out_json_u64(o, "used", le64_get(item->bytes_used));
-		out_json_str(o, "path", s->devices[i].path);
-		out_end(o);
+	if (ret)
+		return cmd_error(sh->ctx, "cannot read the mount table: %s", strerror(-ret));
+	for (size_t i = 0; !ret && i < mounts.len; i++) {
+		struct shown s;
+		struct fsid id;
+
+		if (shown_mounted(mounts.v[i].dir, &s))
+			continue; /* gone, or covered by another mount */
+		memcpy(id.id, s.fsid, sizeof(id.id));
+		if (!is_seen(sh, s.fsid)) {
+			print_wanted(sh, &s);
+			if (vec_push(&sh->seen, id))
+				ret = cmd_error(sh->ctx, "not enough memory");
+		}
+		shown_fini(&s);
 	}
-	out_end(o);
-	out_end(o);
+	kmounts_fini(&mounts);
+	return ret;
 }
 
 static int found_cmp(const void *pa, const void *pb)
@@ -78,66 +83,33 @@ static int found_cmp(const void *pa, const void *pb)
 	return c ? c : x < y ? -1 : x > y;
 }
 
-/* Fewer distinct devices than the superblock counts. */
-static bool lacks_devices(const struct shown *s)
+/* What devices say, but for filesystems that have been shown as mounted. */
+static int show_found(struct showing *sh, struct found_devices *found)
 {
-	u64 distinct = 0, last = 0;
-
-	for (size_t i = 0; i < s->n; i++) {
-		u64 devid = le64_get(s->devices[i].sb.dev_item.devid);
-
-		distinct += !i || devid != last;
-		last = devid;
-	}
-	return distinct < le64_get(newest_super(s)->num_devices);
-}
-
-static bool any_in_use(const struct shown *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (bdev_in_use(s->devices[i].path, NULL, NULL) > 0)
-			return true;
-	return false;
-}
-
-/* Sorts and prints those that pass the filters; returns how many that were. */
-static unsigned print_all(struct cmd_ctx *ctx, struct found_devices *found, bool mounted, bool (*want)(const struct disk_super *sb, const char *arg),
-			  const char *arg)
-{
-	unsigned printed = 0;
+	struct shown s;
 
 	vec_sort(found, found_cmp);
 	for (size_t i = 0, n; i < found->len; i += n) {
-		struct shown s = { .devices = &found->v[i] };
-
 		for (n = 1; i + n < found->len && !memcmp(found->v[i + n].sb.fsid, found->v[i].sb.fsid, BTRFS_FSID_SIZE); n++)
 			;
-		s.n = n;
-		s.missing = lacks_devices(&s);
-		if ((want && !want(newest_super(&s), arg)) || (mounted && !any_in_use(&s)))
+		if (is_seen(sh, found->v[i].sb.fsid))
 			continue;
-		if (ctx->json) {
-			print_json(ctx->out, &s);
-		} else {
-			if (printed)
-				out_puts(ctx->out, "\n");
-			print_text(ctx, &s);
-		}
-		printed++;
+		if (shown_found(&found->v[i], n, &s))
+			return cmd_error(sh->ctx, "not enough memory");
+		print_wanted(sh, &s);
+		shown_fini(&s);
 	}
-	return printed;
+	return 0;
 }
 
-static bool has_uuid(const struct disk_super *sb, const char *arg)
+static int show_scanned(struct showing *sh)
 {
-	u8 uuid[16];
+	struct found_devices found = VEC_INIT;
+	int ret = volume_scan(sh->ctx->env, &found, &sh->ctx->err);
 
-	return !parse_uuid(arg, uuid) && !memcmp(uuid, sb->fsid, sizeof(uuid));
-}
-
-static bool has_label(const struct disk_super *sb, const char *arg)
-{
-	return sb->label[0] && strlen(arg) < BTRFS_LABEL_SIZE && !strncmp(sb->label, arg, BTRFS_LABEL_SIZE);
+	ret = ret ? cmd_fail(sh->ctx, "cannot look for filesystems") : show_found(sh, &found);
+	found_devices_fini(&found);
+	return ret;
 }
 
 /* The devices that a device or image leads to. */
@@ -170,32 +142,62 @@ static int find_by_device(struct cmd_ctx *ctx, const struct target *t, struct fo
 	return ret;
 }
 
-static int show_one(struct cmd_ctx *ctx, const char *arg, bool mounted)
+static int show_device(struct showing *sh, const struct target *t, const char *arg)
 {
 	struct found_devices found = VEC_INIT;
+	int ret = find_by_device(sh->ctx, t, &found);
+
+	if (ret == -EINVAL)
+		ret = cmd_error(sh->ctx, "no btrfs on %s", arg);
+	else if (ret)
+		ret = cmd_fail(sh->ctx, "not a valid btrfs filesystem: %s", arg);
+	else
+		ret = show_found(sh, &found);
+	found_devices_fini(&found);
+	return ret;
+}
+
+/* The filesystem that is mounted at path. */
+static int show_path(struct showing *sh, const char *path)
+{
+	struct shown s;
+	int ret = shown_mounted(path, &s);
+
+	if (ret)
+		return cmd_error(sh->ctx, "not a valid btrfs filesystem: %s", path);
+	print_wanted(sh, &s);
+	shown_fini(&s);
+	return 0;
+}
+
+/* By uuid or label. */
+static int show_named(struct showing *sh, const struct show_args *a, const char *arg)
+{
+	int ret = 0;
+
+	sh->arg = arg;
+	if (!a->all)
+		ret = show_mounted(sh);
+	if (!ret && !sh->printed && !a->mounted)
+		ret = show_scanned(sh);
+	return ret || sh->printed ? ret : cmd_error(sh->ctx, "not a valid btrfs filesystem: %s", arg);
+}
+
+static int show_one(struct showing *sh, const struct show_args *a, const char *arg)
+{
+	char *dir CLEANUP(mem_freep) = NULL;
 	struct target t;
-	unsigned n = 0;
-	u8 uuid[16];
+	struct stat st;
 	int ret;
 
 	if (target_parse(arg, &t))
-		return cmd_error(ctx, "not enough memory");
-	if (t.kind == TARGET_HOST) {
-		ret = volume_scan(ctx->env, &found, &ctx->err);
-		if (!ret)
-			n = print_all(ctx, &found, mounted, parse_uuid(arg, uuid) ? has_label : has_uuid, arg);
-		if (ret || !n)
-			ret = cmd_error(ctx, "not a valid btrfs filesystem: %s", arg);
-	} else {
-		ret = find_by_device(ctx, &t, &found);
-		if (ret == -EINVAL)
-			ret = cmd_error(ctx, "no btrfs on %s", arg);
-		else if (ret)
-			ret = cmd_fail(ctx, "not a valid btrfs filesystem: %s", arg);
-		else
-			print_all(ctx, &found, mounted, NULL, NULL);
-	}
-	found_devices_fini(&found);
+		return cmd_error(sh->ctx, "not enough memory");
+	if (t.kind != TARGET_HOST)
+		ret = !a->all && t.devices.len == 1 && !kmount_of_device(t.devices.v[0], &dir) ? show_path(sh, dir) : show_device(sh, &t, arg);
+	else if (!stat(arg, &st) && S_ISDIR(st.st_mode) && host_on_btrfs(arg) && !a->all)
+		ret = show_path(sh, arg);
+	else
+		ret = show_named(sh, a, arg);
 	target_fini(&t);
 	return ret;
 }
@@ -203,23 +205,24 @@ static int show_one(struct cmd_ctx *ctx, const char *arg, bool mounted)
 static int show_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct show_args *a = args;
-	struct found_devices found = VEC_INIT;
-	int ret;
+	struct showing sh = { .ctx = ctx };
+	int ret = 0;
 
 	if (ctx->json) {
 		out_json_begin(ctx->out);
 		out_arr(ctx->out, "filesystem-show");
 	}
-	if (ctx->argc) {
-		ret = show_one(ctx, ctx->argv[0], a->mounted);
+	if (ctx->session) {
+		ret = show_device(&sh, &ctx->session->target, ctx->argc ? ctx->argv[0] : "/");
+	} else if (ctx->argc) {
+		ret = show_one(&sh, a, ctx->argv[0]);
 	} else {
-		ret = volume_scan(ctx->env, &found, &ctx->err);
-		if (ret)
-			ret = cmd_fail(ctx, "cannot look for filesystems");
-		else
-			print_all(ctx, &found, a->mounted && !a->all, NULL, NULL);
-		found_devices_fini(&found);
+		if (a->mounted || !a->all)
+			ret = show_mounted(&sh);
+		if (!ret && !a->mounted)
+			ret = show_scanned(&sh);
 	}
+	vec_fini(&sh.seen);
 	if (ctx->json)
 		out_json_end(ctx->out);
 	return ret;

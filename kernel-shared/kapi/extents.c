@@ -46,6 +46,14 @@ bool kextent_shared(const struct kextent *e)
 	return e->flags & FIEMAP_EXTENT_SHARED;
 }
 
+int kset_nocow(int fd)
+{
+	int flags = 0, ret = kcall(fd, FS_IOC_GETFLAGS, &flags);
+
+	flags |= FS_NOCOW_FL;
+	return ret ? ret : kcall(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 int kclone(int src, u64 src_off, u64 len, int dst, u64 dst_off)
 {
 	struct file_clone_range range = { .src_fd = src, .src_offset = src_off, .src_length = len, .dest_offset = dst_off };

@@ -13,6 +13,8 @@ int kextents_each(int fd, kextent_fn fn, void *arg);
 bool kextent_on_disk(const struct kextent *e);
 bool kextent_shared(const struct kextent *e);
 
+/* New data of an empty file is neither copied on write nor summed nor compressed. */
+int kset_nocow(int fd);
 /* Shares len bytes (0: to the end) of src with dst: offsets are multiples of the sector size. -EXDEV, -EINVAL, -ETXTBSY, ... */
 int kclone(int src, u64 src_off, u64 len, int dst, u64 dst_off);
 
