@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* btrfs filesystem resize of a mounted filesystem. Spec: cli 8.9. */
+/* btrfs filesystem resize. Spec: cli 8.9. */
 #include <errno.h>
 #include <sys/stat.h>
+#include "cmds/filesystem/resize.h"
 #include "cmds/mounted/host.h"
 
-struct resize_args { bool enqueue, offline; };
-/* What an argument asks for. */
-struct request { u64 devid; bool has_devid, max; char sign; u64 size; };
-
-static int parse_request(struct cmd_ctx *ctx, const char *text, struct request *r)
+int resize_parse(struct cmd_ctx *ctx, const char *text, struct resize_request *r)
 {
 	const char *colon = strchr(text, ':'), *size = colon ? colon + 1 : text;
 
-	*r = (struct request){ .devid = 1 };
+	*r = (struct resize_request){ .devid = 1 };
 	if (strlen(text) > 4087)
 		return cmd_error(ctx, "resize value too long (%s)", text);
 	if (colon) {
@@ -37,7 +34,7 @@ static int parse_request(struct cmd_ctx *ctx, const char *text, struct request *
 }
 
 /* Without a devid it is 1, or the lowest there is. */
-static int find_device(struct cmd_ctx *ctx, const struct host *h, struct request *r, struct kdev_info *dev)
+static int find_device(struct cmd_ctx *ctx, const struct host *h, struct resize_request *r, struct kdev_info *dev)
 {
 	int ret = kdev_info(h->fd, r->devid, dev);
 
@@ -54,7 +51,7 @@ static int find_device(struct cmd_ctx *ctx, const struct host *h, struct request
 }
 
 /* Says what will be done, or why it cannot be. */
-static int announce(struct cmd_ctx *ctx, const struct host *h, const struct request *r, const struct kdev_info *dev)
+static int announce(struct cmd_ctx *ctx, const struct host *h, const struct resize_request *r, const struct kdev_info *dev)
 {
 	char from[SIZE_TEXT_MAX], to[SIZE_TEXT_MAX];
 	u64 size = r->size;
@@ -93,14 +90,14 @@ static int resize(struct cmd_ctx *ctx, const struct resize_args *a, const struct
 {
 	struct strbuf full CLEANUP(sb_fini) = STRBUF_INIT;
 	struct kdev_info dev;
-	struct request r;
+	struct resize_request r;
 	int ret;
 
 	if (!strcmp(text, "cancel")) {
 		out_puts(ctx->out, "Request to cancel resize\n");
 		return report(ctx, h->path, kresize(h->fd, text));
 	}
-	ret = parse_request(ctx, text, &r);
+	ret = resize_parse(ctx, text, &r);
 	if (!ret)
 		ret = host_exclusive(ctx, h, "resize", a->enqueue);
 	if (!ret)
@@ -114,21 +111,12 @@ static int resize(struct cmd_ctx *ctx, const struct resize_args *a, const struct
 	return report(ctx, h->path, kresize(h->fd, sb_str(&full)));
 }
 
-static int resize_run(struct cmd_ctx *ctx, void *args)
+static int resize_mounted(struct cmd_ctx *ctx, const struct resize_args *a, const char *path)
 {
-	const struct resize_args *a = args;
-	const char *path = ctx->argv[1];
 	struct host h;
 	struct stat st;
-	int ret;
+	int ret = host_open(ctx, path, HOST_DIR | HOST_ONLY, &h);
 
-	if (a->offline && a->enqueue)
-		return cmd_error(ctx, "--enqueue is not compatible with --offline");
-	if (a->offline && !strcmp(ctx->argv[0], "cancel"))
-		return cmd_error(ctx, "can not cancel --offline resize");
-	if (a->offline)
-		return cmd_error(ctx, "cannot resize %s: resizing unmounted filesystems is not supported yet", path);
-	ret = host_open(ctx, path, HOST_DIR | HOST_ONLY, &h);
 	if (ret) {
 		if (!stat(path, &st) && S_ISREG(st.st_mode))
 			cmd_error(ctx, "to resize a file containing a BTRFS image use the --offline flag");
@@ -136,6 +124,24 @@ static int resize_run(struct cmd_ctx *ctx, void *args)
 	}
 	ret = resize(ctx, a, &h, ctx->argv[0]);
 	host_close(&h);
+	return ret;
+}
+
+/* A whole device needs --offline, as the incumbent has it; a place inside one says it all. */
+static int resize_run(struct cmd_ctx *ctx, void *args)
+{
+	const struct resize_args *a = args;
+	const char *path = ctx->argv[1];
+	struct target t;
+	int ret;
+
+	if (target_arg(ctx, path, &t))
+		return cmd_error(ctx, "not enough memory");
+	if (a->offline || t.kind == TARGET_INSIDE)
+		ret = resize_offline(ctx, a, ctx->argv[0], &t, path);
+	else
+		ret = resize_mounted(ctx, a, path);
+	target_fini(&t);
 	return ret;
 }
 
@@ -149,6 +155,6 @@ static const struct opt resize_opts[] = {
 
 const struct cmd cmd_filesystem_resize = {
 	.name = "resize", .usage = { "btrfs filesystem resize [options] [devid:][+/-]<newsize>[kKmMgGtTpPeE]|[devid:]max|cancel <path>" },
-	.brief = "Resize a filesystem", .opts = resize_opts, CMD_ARGS(struct resize_args), .min_args = 2, .max_args = 2, .flags = CMD_NEGATIVE,
+	.brief = "Resize a filesystem", .opts = resize_opts, CMD_ARGS(struct resize_args), .min_args = 2, .max_args = 2, .flags = CMD_NEGATIVE | CMD_WRITES,
 	.run = resize_run, .complete = "dir",
 };

@@ -93,6 +93,11 @@ struct dev_space { u64 devid, total_bytes; struct ranges used; }; /* used: dev e
 struct chunk_plan { u64 length, stripe_length; u16 num_stripes, sub_stripes; struct { u64 devid, physical; } stripes[BTRFS_CHUNK_STRIPES_MAX]; };
 int chunk_plan(const struct geometry *geo, enum chunk_policy policy, u64 flags, u64 fs_bytes, const struct dev_space *devs, unsigned ndevs, struct chunk_plan *out, struct err *err);
 
+/* What the filesystem uses of a device, a multiple of the sector size: in memory now, the items follow with the commit. Chunks stay where they are. The device
+ * itself is as long as the caller has made it. -ENODEV; -EROFS: missing or a seed; -ENOSPC: larger than the device; -EBUSY: a chunk lies behind size, *last is the
+ * smallest size that is possible without moving one. */
+int device_resize(struct alloc *a, u64 devid, u64 size, u64 *last, struct err *err);
+
 /* --- data checksums: items of the csum tree --- */
 /* sums: one per sector of [bytenr, bytenr + len), none of which has one. Merges with what ends at bytenr. */
 int csum_insert(struct alloc *a, u64 bytenr, u64 len, const u8 *sums, struct err *err);

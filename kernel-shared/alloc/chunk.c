@@ -5,7 +5,7 @@
 
 #include "common/mem.h"
 
-static int devs_load(struct alloc *a, struct err *err)
+int devs_load(struct alloc *a, struct err *err)
 {
 	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&a->roots->dev_tree->tree, KEY(1, BTRFS_DEV_EXTENT_KEY, 0), KEY(-1ULL, BTRFS_DEV_EXTENT_KEY, -1ULL));
 	struct item item;
@@ -36,7 +36,7 @@ static int devs_load(struct alloc *a, struct err *err)
 	return 0;
 }
 
-static struct dev_space *dev_space(struct alloc *a, u64 devid)
+struct dev_space *dev_space(struct alloc *a, u64 devid)
 {
 	for (size_t i = 0; i < a->devs.len; i++)
 		if (a->devs.v[i].devid == devid)

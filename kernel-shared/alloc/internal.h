@@ -117,4 +117,8 @@ u64 chunks_available(struct alloc *a, u64 type);                            /* b
 int chunks_write(struct alloc *a, bool *changed, struct err *err);         /* chunk, dev extent and dev items */
 void chunks_committed(struct alloc *a);
 
+/* The room on devices: reads all device extents once. dev_space: NULL for what cannot be written. */
+int devs_load(struct alloc *a, struct err *err);
+struct dev_space *dev_space(struct alloc *a, u64 devid);
+
 #endif

@@ -87,6 +87,9 @@ int op_subvol_set_received(struct txn *txn, u64 id, const u8 uuid[16], u64 stran
 
 /* The filesystem. label: at most 255 bytes (-ENAMETOOLONG). */
 int op_label(struct txn *txn, const char *label, struct err *err);
+/* How much of a device is used, rounded down to sectors; a regular file grows with it. Shrinking takes free room at the end alone: -EBUSY (*last: how far it would
+ * go). Others as device_resize (alloc.h). */
+int op_device_resize(struct txn *txn, u64 devid, u64 size, u64 *last, struct err *err);
 
 /* Orphans: what a mount would clean: files without names, dead subvolumes. */
 int fs_clean_orphans(struct txn *txn, struct err *err);
