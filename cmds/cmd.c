@@ -97,7 +97,7 @@ static int check_count(struct cmd_ctx *ctx)
 		fprintf(stderr, "%s: not enough arguments: %d but at least %d expected\n", who, given, min);
 	else
 		fprintf(stderr, "%s: too many arguments: %d but at most %d expected\n", who, given, max);
-	return 1;
+	return cmd->bad_count_exit ? cmd->bad_count_exit : 1;
 }
 
 /* What the options that many commands share mean for the context. */

@@ -99,6 +99,7 @@ struct cmd {
 	size_t args_size;
 	void (*init)(void *args);      /* defaults other than zero */
 	int min_args, max_args;        /* max -1: any number */
+	int bad_count_exit;            /* the exit code for another number; 0: 1 */
 	unsigned flags;
 	int (*run)(struct cmd_ctx *ctx, void *args); /* returns the exit code */
 	const struct cmd *const *subs; /* a group: NULL-terminated */

@@ -54,10 +54,19 @@ GROUP(property, "property", PROPERTY, "btrfs property get/set/list [-t <type>] <
       "modify properties of filesystem objects")
 
 #define QGROUP(X) \
-	X(qgroup_show)
+	X(qgroup_assign) \
+	X(qgroup_remove) \
+	X(qgroup_create) \
+	X(qgroup_clear_stale) \
+	X(qgroup_destroy) \
+	X(qgroup_show) \
+	X(qgroup_limit)
 GROUP(qgroup, "qgroup", QGROUP, "btrfs qgroup <command> [options] <path>", "manage quota groups")
 
 #define QUOTA(X) \
+	X(quota_enable) \
+	X(quota_disable) \
+	X(quota_rescan) \
 	X(quota_status)
 GROUP(quota, "quota", QUOTA, "btrfs quota <command> [options] <path>", "manage filesystem quota settings")
 

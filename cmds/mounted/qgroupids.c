@@ -9,8 +9,6 @@
 #include "kernel-shared/format/ids.h"
 #include "kernel-shared/kapi/subvol.h"
 
-enum { BAD_QGROUPID = 255 };
-
 static bool subvol_of(const char *path, u64 *id)
 {
 	struct stat st;

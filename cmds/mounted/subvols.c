@@ -12,13 +12,13 @@
 
 enum { MAX_NESTING = 4096 };
 
-int subvols_open(struct cmd_ctx *ctx, const char *arg, struct subvols *s)
+static int open_with(struct cmd_ctx *ctx, const char *arg, unsigned flags, struct subvols *s)
 {
 	struct loc loc;
 	int ret;
 
 	memset(s, 0, sizeof(*s));
-	ret = host_open(ctx, arg, 0, &s->host);
+	ret = host_open(ctx, arg, flags, &s->host);
 	if (ret == HOST_OFFLINE) {
 		ret = report_open(ctx, arg, &s->fs, &loc);
 		if (ret)
@@ -37,6 +37,9 @@ int subvols_open(struct cmd_ctx *ctx, const char *arg, struct subvols *s)
 	}
 	return ret ? 1 : 0;
 }
+
+int subvols_open(struct cmd_ctx *ctx, const char *arg, struct subvols *s) { return open_with(ctx, arg, 0, s); }
+int subvols_open_dir(struct cmd_ctx *ctx, const char *arg, struct subvols *s) { return open_with(ctx, arg, HOST_DIR, s); }
 
 void subvols_close(struct cmd_ctx *ctx, struct subvols *s)
 {

@@ -20,6 +20,8 @@ struct subvols {
 };
 /* Says why not; the exit code or 0. */
 int subvols_open(struct cmd_ctx *ctx, const char *arg, struct subvols *out);
+/* The same; a mounted path has to be a directory. */
+int subvols_open_dir(struct cmd_ctx *ctx, const char *arg, struct subvols *out);
 /* Frees what was gathered, and leaves the filesystem alone, which is somebody else's. */
 void subvols_forget(struct subvols *s);
 void subvols_close(struct cmd_ctx *ctx, struct subvols *s);

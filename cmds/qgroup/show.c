@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs qgroup show. Spec: cli 13.6. */
 #include <stdio.h>
+#include "cmds/mounted/quota.h"
 #include "cmds/report.h"
 #include "common/mem.h"
-#include "kernel-shared/fs/qgroup.h"
+#include "kernel-shared/kapi/sysfs.h"
 
 enum sort_key { SORT_ID, SORT_RFER, SORT_EXCL, SORT_MAX_RFER, SORT_MAX_EXCL, SORT_PATH, SORT_KEYS };
 enum { SORT_MAX = 8 };
@@ -34,6 +35,14 @@ static int parse_sort(struct cmd_ctx *ctx, const char *text, struct sort_order *
 
 static int compare(u64 a, u64 b) { return a < b ? -1 : a > b; }
 
+/* Groups that are no subvolume's have no path: they come behind, by id. */
+static int path_cmp(const struct qgroup *a, const struct qgroup *b)
+{
+	if (qgroup_level(a->id) || qgroup_level(b->id))
+		return compare(a->id, b->id);
+	return strcmp(a->path ? a->path : "", b->path ? b->path : "");
+}
+
 static int qgroup_cmp(const void *pa, const void *pb, void *arg)
 {
 	const struct qgroup *a = *(const struct qgroup *const *)pa, *b = *(const struct qgroup *const *)pb;
@@ -47,7 +56,7 @@ static int qgroup_cmp(const void *pa, const void *pb, void *arg)
 		case SORT_EXCL: c = compare(a->excl, b->excl); break;
 		case SORT_MAX_RFER: c = compare(a->max_rfer, b->max_rfer); break;
 		case SORT_MAX_EXCL: c = compare(a->max_excl, b->max_excl); break;
-		case SORT_PATH: c = strcmp(a->path ? a->path : "", b->path ? b->path : ""); break;
+		case SORT_PATH: c = path_cmp(a, b); break;
 		case SORT_KEYS: break;
 		}
 		if (order->by[i].descending)
@@ -245,16 +254,43 @@ static void warn_state(struct cmd_ctx *ctx, const struct quota_state *state)
 		cmd_warn(ctx, "qgroup data inconsistent, rescan recommended");
 }
 
-static int show_groups(struct cmd_ctx *ctx, const struct show_args *a, struct sort_order *order, struct fs *fs, u64 subvol)
+static int read_mounted(struct cmd_ctx *ctx, const struct show_args *a, struct subvols *s, struct quota_state *state, struct qgroups *all)
+{
+	u64 inconsistent;
+	int ret = a->sync ? ksync(s->host.fd) : 0;
+
+	if (!ret)
+		ret = mounted_quota_state(s->host.fd, state, &ctx->err);
+	if (!ret && !state->enabled)
+		ret = -ENOENT;
+	if (!ret)
+		ret = mounted_qgroups(s->host.fd, all, &ctx->err);
+	if (!ret)
+		ret = mounted_qgroup_subjects(s, state->simple, all, &ctx->err);
+	/* what the kernel knows now; the item is of the last commit */
+	if (!ret && !ksysfs_u64(s->host.info.fsid, "qgroups/inconsistent", &inconsistent))
+		state->inconsistent = inconsistent;
+	return ret;
+}
+
+static int read_groups(struct cmd_ctx *ctx, const struct show_args *a, struct subvols *s, struct quota_state *state, struct qgroups *all)
+{
+	int ret;
+
+	if (!s->fs)
+		return read_mounted(ctx, a, s, state, all);
+	ret = quota_state_read(s->fs, state, &ctx->err);
+	return ret ? ret : qgroups_read(s->fs, true, all, &ctx->err);
+}
+
+static int show_groups(struct cmd_ctx *ctx, const struct show_args *a, struct sort_order *order, struct subvols *s)
 {
 	struct qgroup_refs chosen = VEC_INIT;
 	struct quota_state state;
 	struct qgroups all = VEC_INIT;
-	int ret = quota_state_read(fs, &state, &ctx->err);
+	int ret = read_groups(ctx, a, s, &state, &all);
 
-	if (!ret)
-		ret = qgroups_read(fs, true, &all, &ctx->err);
-	if (!ret && choose(a, &all, subvol, &chosen))
+	if (!ret && choose(a, &all, s->id, &chosen))
 		ret = err_nomem(&ctx->err);
 	if (!ret) {
 		warn_state(ctx, &state);
@@ -274,16 +310,15 @@ static int show_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct show_args *a = args;
 	struct sort_order order;
-	struct loc loc;
-	struct fs *fs;
+	struct subvols s;
 	int ret = parse_sort(ctx, a->sort, &order);
 
 	if (!ret)
-		ret = report_open(ctx, ctx->argv[0], &fs, &loc);
+		ret = subvols_open_dir(ctx, ctx->argv[0], &s);
 	if (ret)
 		return ret;
-	ret = show_groups(ctx, a, &order, fs, loc.root->tree.id);
-	target_close(ctx, fs);
+	ret = show_groups(ctx, a, &order, &s);
+	subvols_close(ctx, &s);
 	if (ret == -ENOENT)
 		return cmd_error(ctx, "can't list qgroups: quotas not enabled");
 	return ret ? cmd_fail(ctx, "can't list qgroups") : 0;
