@@ -315,6 +315,7 @@ static const struct opt check_options[] = {
 	OPT_HEAD("  operation modes:"),
 	OPT_FLAG(0, "readonly", readonly, "run in read-only mode (default)"),
 	OPT_OPTARG(0, "repair", repair, "ID,...", "try to repair the filesystem; with problem ids (see --format json): only these"),
+	OPT_FLAG(0, "init-csum-tree", init_csum_tree, "create a new CRC tree (sums all data as it is now)"),
 	OPT_FLAG(0, "init-extent-tree", init_extent_tree, "create a new extent tree (with block groups and free space)"),
 	OPT_FLAG(0, "force", force, "skip mount checks and the countdown before a repair"),
 	OPT_CALL(0, "mode", set_mode, "MODE", "original or lowmem: accepted, there is one mode that needs little memory"),

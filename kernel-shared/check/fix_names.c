@@ -260,6 +260,51 @@ int name_settle(struct filefix *f, struct root *root, u64 dir, u64 ino, u64 inde
 	return ret;
 }
 
+/* --- subvolumes: the references lie in the root tree --- */
+
+static int drop_root_refs(struct filefix *f, u64 parent, u64 child, struct err *err)
+{
+	struct tree *t = &f->fs->root_tree->tree;
+	const struct key keys[] = { KEY(parent, BTRFS_ROOT_REF_KEY, child), KEY(child, BTRFS_ROOT_BACKREF_KEY, parent) };
+	int ret = 0;
+
+	for (unsigned i = 0; !ret && i < 2; i++) {
+		ret = tree_delete(t, &keys[i], err);
+		if (ret == -ENOENT)
+			ret = 0;
+	}
+	return ret;
+}
+
+int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 index, const u8 *name, u16 len, struct err *err)
+{
+	struct name_state s = { .dir = dir, .name = name, .len = len };
+	struct root *root = fix_root_of(f->fs, parent), *sub = fix_root_of(f->fs, child);
+	struct key location = KEY(child, BTRFS_ROOT_ITEM_KEY, -1ULL);
+	int ret = root ? look(root, 0, index, &s, err) : -ENOENT;
+
+	if (ret || (s.item.type && s.item.type != BTRFS_ROOT_ITEM_KEY) || (s.index.type && s.index.type != BTRFS_ROOT_ITEM_KEY))
+		return ret == -ENOENT ? 0 : ret;
+	ret = take_out(f, root, &s, err);
+	if (!ret)
+		ret = drop_root_refs(f, parent, child, err);
+	if (ret || !sub) {
+		repair_say(f->r, "Deleted the entry of subvolume %llu, which does not exist, from directory %llu of root %llu", child, dir, parent);
+		return ret;
+	}
+	ret = need_dir(f, root, dir, err);
+	index = s.index.type ? s.at : index;
+	if (!ret && (index < 2 || index_taken(root, dir, index)))
+		ret = entry_add(f->txn, root, dir, name, len, &location, BTRFS_FT_DIR, &index, err);
+	else if (!ret)
+		ret = entry_add_at(f->txn, root, dir, name, len, &location, BTRFS_FT_DIR, index, err);
+	if (!ret)
+		ret = root_ref_add(f->txn, parent, child, dir, index, name, len, err);
+	if (!ret)
+		repair_say(f->r, "Repaired the name of subvolume %llu in directory %llu of root %llu", child, dir, parent);
+	return ret;
+}
+
 /* --- lost+found --- */
 
 static int lost_and_found(struct filefix *f, struct root *root, u64 *dir, struct err *err)
@@ -325,4 +370,15 @@ int name_rescue(struct filefix *f, struct root *root, u64 ino, const u8 *name, u
 	if (!ret)
 		repair_say(f->r, "Moving file '%s' to 'lost+found' dir since it has no valid backref", shown);
 	return ret;
+}
+
+int subvol_rescue(struct filefix *f, u64 id, struct err *err)
+{
+	struct root *top = f->fs->fs_tree;
+	char name[64];
+	u64 dir;
+	int ret = top ? lost_and_found(f, top, &dir, err) : -ENOENT;
+
+	snprintf(name, sizeof(name), "subvolume.%llu", id);
+	return ret ? ret : subvol_name_settle(f, BTRFS_FS_TREE_OBJECTID, dir, id, 0, (const u8 *)name, strlen(name), err);
 }

@@ -119,7 +119,8 @@ static int fix_inode(struct fixing *f, const char *id)
 	else if (!strcmp(id, "inode-mode-bits"))
 		i->mode = le32_of(mode & (S_IFMT | 07777));
 	else if (!strcmp(id, "inode-mode"))
-		i->mode = le32_of(mend_file_type(f->m, f->tree, f->it->key.objectid) | (mode & 07777));
+		i->mode = le32_of(f->tree == BTRFS_ROOT_TREE_OBJECTID && f->it->key.objectid >= BTRFS_FIRST_FREE_OBJECTID ? S_IFREG | 0600 /* space cache */
+					  : mend_file_type(f->m, f->tree, f->it->key.objectid) | (mode & 07777));
 	else if (!strcmp(id, "inode-nlink"))
 		i->nlink = le32_of(1);
 	else if (!strcmp(id, "inode-flags") || !strcmp(id, "inode-ro-flags"))

@@ -14,6 +14,10 @@ static const struct fixer { const char *what; int (*fix)(struct repair *r, bool 
 	[FIX_BLOCKS] = { "tree blocks", fix_blocks },
 	[FIX_SPACE] = { "extents, references and free space", fix_space },
 	[FIX_FILES] = { "files and names", fix_files },
+	[FIX_DEVICES] = { "devices", fix_devices },
+	[FIX_ROOTS] = { "subvolumes", fix_roots },
+	[FIX_CSUMS] = { "checksums", fix_csums },
+	[FIX_QUOTA] = { "quota groups", fix_quota },
 	[FIX_SUPERS] = { "superblock copies", fix_supers },
 };
 
@@ -48,6 +52,8 @@ static enum fix fix_of(const struct problem_at *p)
 	case PROBLEM_SUPER_TOTAL_SMALL:
 	case PROBLEM_CHUNK_SYS_ARRAY:
 		return FIX_DEVICES;
+	case PROBLEM_INODE_CSUM_MISSING:
+		return FIX_CSUMS;
 	case PROBLEM_BLOCK_LOST:
 	case PROBLEM_BLOCK_LOST_IN:
 	case PROBLEM_BLOCK_RULE:
@@ -191,6 +197,8 @@ static int asked(struct repair *r, struct err *err)
 		repair_say(r, "Creating a new extent tree");
 		ret = run_fix(r, FIX_SPACE, &changed, err);
 	}
+	if (!ret && r->args->init_csum_tree)
+		ret = run_fix(r, FIX_CSUMS, &changed, err);
 	if (ret || !changed)
 		return ret;
 	r->result->changed = true;

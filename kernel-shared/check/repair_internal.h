@@ -47,6 +47,7 @@ struct repair {
 	struct check_totals totals;
 	struct blockmap keep;         /* what the superblock on disk leads to (and, in mixed block groups, its data) */
 	bool has_keep;
+	bool csums_made;              /* all of them were made anew */
 	bool rootless;                /* the root tree or the chunk tree cannot be read */
 	bool show;                    /* the check that runs is shown */
 	u64 said;
@@ -73,12 +74,22 @@ struct filefix { struct repair *r; struct fs *fs; struct txn *txn; u64 done; };
 int name_settle(struct filefix *f, struct root *root, u64 dir, u64 ino, u64 index, const u8 *name, u16 len, struct err *err);
 /* An inode that no name leads to gets one in lost+found. */
 int name_rescue(struct filefix *f, struct root *root, u64 ino, const u8 *name, u16 len, struct err *err);
+/* The same for a subvolume's name; the entry of one that does not exist goes. And one without a name. */
+int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 index, const u8 *name, u16 len, struct err *err);
+int subvol_rescue(struct filefix *f, u64 id, struct err *err);
 int inode_fix(struct filefix *f, struct root *root, const struct problem_at *p, struct err *err);
 /* One is made for a number that has none: what its names and items say. */
 int inode_make(struct filefix *f, struct root *root, u64 ino, u32 type, struct err *err);
 u32 inode_type(struct filefix *f, struct root *root, u64 ino); /* S_IFMT bits, by names, then by items */
 /* Trees that the open filesystem has, by id. NULL: none. */
 struct root *fix_root_of(struct fs *fs, u64 id);
+
+/* devsize.c: sizes of devices and of the filesystem as fix-device-size makes them; used: bytes_used of devices as well. *changed: something was. */
+int device_sizes_fix(struct fs *fs, struct txn *txn, bool used, void (*say)(void *arg, const char *text), void *arg, bool *changed, struct err *err);
+/* csumfill.c: sums of data that has none. */
+int csum_fill(struct fs *fs, struct txn *txn, u64 bytenr, u64 len, u64 *filled, struct err *err);
+/* All sums of the filesystem anew, from what its files refer to. */
+int csum_fill_all(struct fs *fs, struct txn *txn, u64 *filled, struct err *err);
 
 /* Each fixes what it can of r->found. 0; *changed: something was written. */
 int fix_copies(struct repair *r, bool *changed, struct err *err);
