@@ -163,6 +163,8 @@ static int check_phases(struct check *c, struct err *err)
 		ret = phase_end(c, CHECK_FS_ROOTS, err);
 	if (!ret)
 		ret = phase_begin(c, CHECK_CSUMS, false, err);
+	if (!ret && c->args->data_csum)
+		ret = pass_data(c, err);
 	if (!ret)
 		ret = phase_end(c, CHECK_CSUMS, err);
 	if (!ret)

@@ -252,6 +252,9 @@ int quota_extent(struct leaf_ctx *l, const struct item *item, const struct exten
 int pass_quota(struct check *c, struct err *err);
 void quota_end(struct check *c);
 
+int pass_data(struct check *c, struct err *err);      /* --check-data-csum */
+int pass_parity(struct check *c, struct err *err);
+
 /* exact.c: whatever did not add up, one by one. */
 int leaf_exact(struct leaf_ctx *l);
 int pass_exact(struct check *c, struct err *err);
