@@ -4,164 +4,6 @@
 #include <strings.h>
 #include "cmds/check.h"
 
-/* --- text --- */
-
-static const char *phase_title(const struct report *r, enum check_phase phase, bool skipped)
-{
-	switch (phase) {
-	case CHECK_LOG: return skipped ? "[1/8] checking log skipped (none written)" : "[1/8] checking log";
-	case CHECK_ROOT_ITEMS: return "[2/8] checking root items";
-	case CHECK_EXTENTS: return "[3/8] checking extents";
-	case CHECK_FREE_SPACE: return r->v2 ? "[4/8] checking free space tree" : "[4/8] checking free space cache";
-	case CHECK_FS_ROOTS: return "[5/8] checking fs roots";
-	case CHECK_CSUMS: return r->opts->data_csum ? "[6/8] checking csums against data" : "[6/8] checking only csums items (without verifying data)";
-	case CHECK_ROOT_REFS: return "[7/8] checking root refs";
-	case CHECK_QUOTA: return skipped ? "[8/8] checking quota groups skipped (not enabled on this FS)" : "[8/8] checking quota groups";
-	}
-	return "";
-}
-
-static const char *phase_failed(enum check_phase phase)
-{
-	switch (phase) {
-	case CHECK_LOG: return "errors found in log";
-	case CHECK_EXTENTS: return "errors found in extent allocation tree or chunk allocation";
-	case CHECK_FS_ROOTS: return "errors found in fs roots";
-	case CHECK_CSUMS: return "errors found in csum tree";
-	case CHECK_ROOT_REFS: return "errors found in root refs";
-	default: return NULL;
-	}
-}
-
-void check_say(struct report *r, enum channel channel, const char *text)
-{
-	static const enum msg_level levels[] = { [CHANNEL_ERROR] = MSG_ERROR, [CHANNEL_WARNING] = MSG_WARNING, [CHANNEL_NOTE] = MSG_NOTE };
-
-	if (channel == CHANNEL_PART)
-		return;
-	if (channel == CHANNEL_PRINT) {
-		out_printf(r->ctx->out, "%s\n", text);
-		return;
-	}
-	out_flush(r->ctx->out);
-	env_msg(r->ctx->env, levels[channel], "%s", text);
-}
-
-static void text_begin(void *arg, enum check_phase phase, bool skipped)
-{
-	struct report *r = arg;
-
-	check_say(r, CHANNEL_NOTE, phase_title(r, phase, skipped));
-}
-
-static void text_finding(void *arg, const struct check_finding *f)
-{
-	check_say(arg, problem_row(f->id)->channel, f->text);
-}
-
-static void text_end(void *arg, enum check_phase phase, u64 errors)
-{
-	struct report *r = arg;
-
-	r->errors += errors;
-	if (errors && phase_failed(phase))
-		check_say(r, CHANNEL_ERROR, phase_failed(phase));
-}
-
-void check_text_summary(struct report *r, const struct check_totals *t)
-{
-	struct out *o = r->ctx->out;
-
-	out_printf(o, "found %llu bytes used, %s\n", t->bytes_used, r->errors ? "error(s) found" : "no error found");
-	out_printf(o, "total csum bytes: %llu\ntotal tree bytes: %llu\ntotal fs tree bytes: %llu\ntotal extent tree bytes: %llu\n", t->csum_bytes,
-		   t->tree_bytes, t->fs_tree_bytes, t->extent_tree_bytes);
-	out_printf(o, "btree space waste bytes: %llu\nfile data blocks allocated: %llu\n referenced %llu\n", t->waste_bytes, t->data_allocated,
-		   t->data_referenced);
-}
-
-/* --- JSON --- */
-
-static void json_finding(void *arg, const struct check_finding *f)
-{
-	static const char *const severities[] = { "info", "warning", "error" };
-	struct report *r = arg;
-	struct out *o = r->ctx->out;
-	const struct problem *row = problem_row(f->id);
-
-	out_obj(o, NULL);
-	out_json_str(o, "id", row->name);
-	out_json_str(o, "severity", severities[row->severity]);
-	out_json_u64(o, "phase", f->phase);
-	out_json_str(o, "message", f->text);
-	if (f->tree)
-		out_json_s64(o, "tree", f->tree);
-	if (f->ino)
-		out_json_u64(o, "inode", f->ino);
-	if (f->path)
-		out_json_str(o, "path", f->path);
-	if (f->name_len) {
-		out_json_strn(o, "name", f->name, f->name_len);
-		out_json_u64(o, "directory", f->parent);
-		out_json_u64(o, "index", f->index);
-	}
-	if (f->key.objectid || f->key.type || f->key.offset) {
-		out_obj(o, "key");
-		out_json_u64(o, "objectid", f->key.objectid);
-		out_json_u64(o, "type", f->key.type);
-		out_json_u64(o, "offset", f->key.offset);
-		out_end(o);
-	}
-	if (f->block)
-		out_json_u64(o, "block", f->block);
-	if (f->bytenr || f->len) {
-		out_json_u64(o, "bytenr", f->bytenr);
-		out_json_u64(o, "length", f->len);
-	}
-	if (f->have || f->want) {
-		out_json_u64(o, "have", f->have);
-		out_json_u64(o, "want", f->want);
-	}
-	if (f->devid)
-		out_json_u64(o, "devid", f->devid);
-	if (f->mirror)
-		out_json_u64(o, "mirror", f->mirror);
-	if (row->repair) {
-		out_json_str(o, "repair", row->repair);
-		out_json_bool(o, "repair-asks", row->kind == REPAIR_ASKS);
-	}
-	out_end(o);
-}
-
-static void json_end(void *arg, enum check_phase phase, u64 errors)
-{
-	((struct report *)arg)->errors += errors;
-}
-
-void check_json_summary(struct report *r, const struct check_totals *t)
-{
-	struct out *o = r->ctx->out;
-
-	out_end(o);
-	out_obj(o, "summary");
-	out_json_bool(o, "errors-found", r->errors);
-	out_json_u64(o, "errors", t->errors);
-	out_json_u64(o, "warnings", t->warnings);
-	out_json_u64(o, "bytes-used", t->bytes_used);
-	out_json_u64(o, "csum-bytes", t->csum_bytes);
-	out_json_u64(o, "tree-bytes", t->tree_bytes);
-	out_json_u64(o, "fs-tree-bytes", t->fs_tree_bytes);
-	out_json_u64(o, "extent-tree-bytes", t->extent_tree_bytes);
-	out_json_u64(o, "waste-bytes", t->waste_bytes);
-	out_json_u64(o, "data-allocated", t->data_allocated);
-	out_json_u64(o, "data-referenced", t->data_referenced);
-	out_end(o);
-	out_json_end(o);
-}
-
-const struct check_ops check_text_ops = { text_begin, text_finding, text_end, NULL }, check_json_ops = { NULL, json_finding, json_end, NULL };
-
-/* --- running --- */
-
 static int check_mounted(struct cmd_ctx *ctx, const struct check_opts *a, const struct target *t)
 {
 	for (size_t i = 0; i < t->devices.len; i++) {
@@ -204,7 +46,14 @@ static int open_fs(struct cmd_ctx *ctx, const struct check_opts *a, const struct
 	struct fs_open_args args;
 
 	check_open_args(ctx, a, t, &args);
-	args.flags |= FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_DEGRADED | FS_OPEN_NEIGHBOURS;
+	args.flags |= FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_DEGRADED | FS_OPEN_NEIGHBOURS | FS_OPEN_QUIET;
+	/* the check tells all that the reader meets; where there can be none, a second try tells why */
+	if (!fs_open(ctx->env, &args, fs, &ctx->err) && (*fs)->root_tree)
+		return 0;
+	fs_close(*fs);
+	*fs = NULL;
+	err_clear(&ctx->err);
+	args.flags &= ~FS_OPEN_QUIET;
 	if (!fs_open(ctx->env, &args, fs, &ctx->err))
 		return 0;
 	cmd_error(ctx, "%s", err_text(&ctx->err));
@@ -223,9 +72,34 @@ int check_critical(struct cmd_ctx *ctx, const struct fs *fs)
 	return 0;
 }
 
+static int print_extent(void *arg, u64 bytenr, u64 len, const u64 *roots, size_t n)
+{
+	struct cmd_ctx *ctx = arg;
+
+	out_printf(ctx->out, "%llu\t%llu\t%zu\t", bytenr, len, n);
+	for (size_t i = 0; i < n; i++)
+		out_printf(ctx->out, "%llu ", roots[i]);
+	out_puts(ctx->out, "\n");
+	return 0;
+}
+
+/* -E */
+static int list_extents(struct cmd_ctx *ctx, const struct check_opts *a, struct fs *fs)
+{
+	struct check_args args = { .memory = a->memory, .subvol_extents = a->subvol_extents };
+	struct check_ops ops = { .extent = print_extent, .arg = ctx };
+	struct check_totals totals;
+
+	out_puts(ctx->out, "Offset\t\tLen\tRoot Refs\tRoots\n");
+	return check_run(fs, &args, &ops, &totals, &ctx->err) ? cmd_fail(ctx, "the extents cannot be listed") : 0;
+}
+
+/* The check itself, or -Q. */
 static int run_check(struct report *r, struct fs *fs)
 {
-	struct check_args args = { .data_csum = r->opts->data_csum, .memory = r->opts->memory };
+	const struct check_opts *a = r->opts;
+	struct check_args args = { .data_csum = a->data_csum, .memory = a->memory, .qgroup_report = a->qgroup_report, .other_super = a->has_super,
+				   .checked = &r->checked };
 	struct check_ops ops = r->ctx->json ? check_json_ops : check_text_ops;
 	struct check_totals totals;
 	int ret;
@@ -237,12 +111,13 @@ static int run_check(struct report *r, struct fs *fs)
 		out_arr(r->ctx->out, "findings");
 	}
 	ret = check_run(fs, &args, &ops, &totals, &r->ctx->err);
+	if (!ret && r->ctx->json)
+		check_json_summary(r, &totals);
+	else if (!ret && !a->qgroup_report)
+		check_text_summary(r, &totals);
+	report_fini(r);
 	if (ret)
 		return cmd_fail(r->ctx, "the check could not be finished");
-	if (r->ctx->json)
-		check_json_summary(r, &totals);
-	else
-		check_text_summary(r, &totals);
 	return r->errors ? 1 : 0;
 }
 
@@ -251,13 +126,20 @@ static int check_opened(struct cmd_ctx *ctx, const struct check_opts *a, struct 
 	struct report r = { .ctx = ctx, .opts = a, .fs = fs, .v2 = geo_compat_ro(fs->geo, BTRFS_FEATURE_COMPAT_RO_FREE_SPACE_TREE) };
 	char uuid[UUID_TEXT_MAX];
 
+	uuid_format(fs->sb->fsid, uuid);
 	if (!ctx->json)
-		out_printf(ctx->out, "Checking filesystem on %s\nUUID: %s\n", device, uuid_format(fs->sb->fsid, uuid));
+		out_printf(ctx->out, "Checking filesystem on %s\nUUID: %s\n", device, uuid);
 	if (check_critical(ctx, fs))
 		return 1;
 	ctx->env->tempdir = a->temp;
 	if (env_start_pool(ctx->env, &ctx->err))
 		return cmd_fail(ctx, "cannot start threads");
+	if (a->has_subvol_extents) {
+		out_printf(ctx->out, "Print extent state for subvolume %llu on %s\nUUID: %s\n", a->subvol_extents, device, uuid);
+		return list_extents(ctx, a, fs);
+	}
+	if (a->qgroup_report && !ctx->json)
+		out_printf(ctx->out, "Print quota groups for %s\nUUID: %s\n", device, uuid);
 	return run_check(&r, fs);
 }
 
@@ -320,8 +202,11 @@ static const struct opt check_options[] = {
 	OPT_FLAG(0, "force", force, "skip mount checks and the countdown before a repair"),
 	OPT_CALL(0, "mode", set_mode, "MODE", "original or lowmem: accepted, there is one mode that needs little memory"),
 	OPT_FLAG(0, "check-data-csum", data_csum, "verify checksums of data blocks"),
+	OPT_FLAG('Q', "qgroup-report", qgroup_report, "print a report on qgroup consistency"),
+	OPT_U64('E', "subvol-extents", subvol_extents, "SUBVOLID", "print subvolume extents and sharing state"),
 	OPT_FLAG('p', "progress", progress, "indicate progress"),
 	OPT_FLAG('a', NULL, ignored, NULL),
+	OPT_FLAG(0, "damaged-files", list_damaged, "list the files that cannot be read whole, and why", .ours = true),
 	OPT_HEAD("  resources:"),
 	OPT_SIZE(0, "memory", memory, "SIZE", "memory to use (default: 256M); what does not fit goes to temporary files", .ours = true),
 	OPT_STRING(0, "temp", temp, "DIR", "where temporary files go (default: $TMPDIR or /tmp)", .ours = true, .complete = "dir"),

@@ -7,9 +7,9 @@
 #include "kernel-shared/check/check.h"
 
 struct check_opts {
-	bool backup, readonly, force, data_csum, progress, ignored;
-	u64 super, tree_root, chunk_root, memory;
-	bool has_super, has_tree_root, has_chunk_root, has_memory;
+	bool backup, readonly, force, data_csum, progress, qgroup_report, list_damaged, ignored;
+	u64 super, tree_root, chunk_root, memory, subvol_extents;
+	bool has_super, has_tree_root, has_chunk_root, has_memory, has_subvol_extents;
 	const char *temp;
 	const char *repair;   /* "": all; names of problems, separated by commas; NULL: nothing */
 	bool init_csum_tree, init_extent_tree;
@@ -18,10 +18,13 @@ struct check_opts {
 struct report {
 	struct cmd_ctx *ctx;
 	const struct check_opts *opts;
-	const struct fs *fs;
+	struct fs *fs;
 	bool v2;              /* the free space tree is in use */
-	u64 errors;
+	u64 errors, checked;  /* checked: for the progress lines */
+	struct check_ticker *ticker;
+	VEC(char *) damaged;  /* lines for --damaged-files */
 };
+void report_fini(struct report *r);
 
 /* What a check says, as text and as JSON; arg: struct report. */
 extern const struct check_ops check_text_ops, check_json_ops;

@@ -118,29 +118,28 @@ static void sum_totals(struct check *c)
 	}
 }
 
-static int check_phases(struct check *c, struct err *err)
+/* All blocks are read, their facts collected. */
+static int read_blocks(struct check *c, struct err *err)
 {
-	bool log = le64_get(c->fs->sb->log_root);
-	int ret = phase_begin(c, CHECK_LOG, !log, err);
+	int ret = quota_begin(c, err);
 
-	if (!ret && log)
-		ret = pass_log(c, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_LOG, err);
-	if (!ret)
-		ret = phase_begin(c, CHECK_ROOT_ITEMS, false, err);
-	if (!ret)
-		ret = add_trees(c, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_ROOT_ITEMS, err);
-	if (!ret)
-		ret = phase_begin(c, CHECK_EXTENTS, false, err);
-	if (!ret)
-		ret = quota_begin(c, err);
 	if (!ret)
 		ret = live_scan(c, true, err);
 	if (!ret)
 		ret = live_scan(c, false, err);
+	c->sets_of = SETS_NONE;
+	return ret;
+}
+
+static int phase_log(struct check *c, struct err *err)
+{
+	return le64_get(c->fs->sb->log_root) ? pass_log(c, err) : 0;
+}
+
+static int phase_extents(struct check *c, struct err *err)
+{
+	int ret = read_blocks(c, err);
+
 	if (!ret)
 		ret = pass_chunks(c, err);
 	if (!ret)
@@ -149,37 +148,67 @@ static int check_phases(struct check *c, struct err *err)
 		ret = pass_extents(c, err);
 	if (!ret)
 		ret = pass_inodes(c, err);
-	if (!ret)
-		ret = pass_exact(c, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_EXTENTS, err);
-	if (!ret)
-		ret = phase_begin(c, CHECK_FREE_SPACE, false, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_FREE_SPACE, err);
-	if (!ret)
-		ret = phase_begin(c, CHECK_FS_ROOTS, false, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_FS_ROOTS, err);
-	if (!ret)
-		ret = phase_begin(c, CHECK_CSUMS, false, err);
-	if (!ret && c->args->data_csum)
-		ret = pass_data(c, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_CSUMS, err);
-	if (!ret)
-		ret = phase_begin(c, CHECK_ROOT_REFS, false, err);
-	if (!ret)
-		ret = pass_roots(c, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_ROOT_REFS, err);
-	if (!ret)
-		ret = phase_begin(c, CHECK_QUOTA, !c->quota.on, err);
-	if (!ret && c->quota.on)
-		ret = pass_quota(c, err);
-	if (!ret)
-		ret = phase_end(c, CHECK_QUOTA, err);
+	return ret ? ret : pass_exact(c, err);
+}
+
+static int phase_csums(struct check *c, struct err *err)
+{
+	return c->args->data_csum ? pass_data(c, err) : 0;
+}
+
+static int phase_quota(struct check *c, struct err *err)
+{
+	return c->quota.on ? pass_quota(c, err) : 0;
+}
+
+/* What there is to look at in phases that have been dealt with in passing. */
+static u64 phase_items(const struct check *c, enum check_phase phase)
+{
+	switch (phase) {
+	case CHECK_ROOT_ITEMS: return c->trees.len;
+	case CHECK_FREE_SPACE: return c->groups.len;
+	case CHECK_FS_ROOTS: return c->trees.len;
+	case CHECK_CSUMS: return c->summed.n;
+	case CHECK_ROOT_REFS: return c->trees.len;
+	case CHECK_QUOTA: return c->quota.bytes.len;
+	default: return 0;
+	}
+}
+
+/* Phases without a function have been dealt with in passing; their findings are told in turn. */
+static int check_phases(struct check *c, struct err *err)
+{
+	static int (*const phases[])(struct check *c, struct err *err) = {
+		[CHECK_LOG] = phase_log, [CHECK_ROOT_ITEMS] = add_trees, [CHECK_EXTENTS] = phase_extents, [CHECK_CSUMS] = phase_csums,
+		[CHECK_ROOT_REFS] = pass_roots, [CHECK_QUOTA] = phase_quota,
+	};
+	int ret = 0;
+
+	for (enum check_phase phase = CHECK_LOG; !ret && phase <= CHECK_QUOTA; phase++) {
+		bool skipped = phase == CHECK_LOG ? !le64_get(c->fs->sb->log_root) : phase == CHECK_QUOTA && !c->quota.on;
+
+		ret = phase_begin(c, phase, skipped, err);
+		if (!ret && phases[phase])
+			ret = phases[phase](c, err);
+		if (c->args->checked)
+			__atomic_add_fetch(c->args->checked, phase_items(c, phase), __ATOMIC_RELAXED);
+		if (!ret)
+			ret = phase_end(c, phase, err);
+	}
 	return ret;
+}
+
+static int check_report(struct check *c, struct err *err)
+{
+	int ret = add_trees(c, err);
+
+	if (!ret)
+		ret = read_blocks(c, err);
+	if (!ret && c->args->subvol_extents)
+		return list_extents(c, err);
+	if (!ret)
+		ret = phase_quota(c, err);
+	return ret ? ret : phase_end(c, CHECK_QUOTA, err);
 }
 
 static int check_init(struct check *c, struct err *err)
@@ -248,7 +277,7 @@ int check_run(struct fs *fs, const struct check_args *args, const struct check_o
 	if (!ret) {
 		fs->store.on_bad_copy = on_bad_copy;
 		fs->store.arg = &c;
-		ret = check_phases(&c, err);
+		ret = args->qgroup_report || args->subvol_extents ? check_report(&c, err) : check_phases(&c, err);
 		fs->store.on_bad_copy = NULL;
 	}
 	sum_totals(&c);

@@ -38,7 +38,10 @@ struct check_totals {
 
 struct check_args {
 	bool data_csum;       /* read all data, all copies */
-	bool qgroup_report;   /* list all quota groups, equal ones, too (PROBLEM_QGROUP_STATE) */
+	bool qgroup_report;   /* quota groups alone, all of them (equal ones as PROBLEM_QGROUP_STATE), no phases */
+	u64 subvol_extents;   /* no phases, but ops->extent for each extent that this subvolume reaches; 0: not so */
+	bool other_super;     /* the first superblock copies were passed over on purpose */
+	u64 *checked;         /* counts what was looked at, from any thread, for who wants to show it; may be NULL */
 	u64 memory;           /* bytes, 0: 256 MiB */
 };
 
@@ -50,6 +53,8 @@ struct check_ops {
 	/* errors: of this phase */
 	void (*end)(void *arg, enum check_phase phase, u64 errors);
 	void *arg;
+	/* For subvol_extents: a data extent or tree block, ascending, and the subvolumes that reach it. Non-zero stops. */
+	int (*extent)(void *arg, u64 bytenr, u64 len, const u64 *roots, size_t n);
 };
 
 /* fs: opened with FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_QUIET. Takes over its store's on_bad_copy. 0, whatever was found, or

@@ -250,6 +250,7 @@ int quota_block(struct check *c, unsigned worker, const void *block, u32 set);
 int quota_data(struct leaf_ctx *l, const struct file_extent_view *v);
 int quota_extent(struct leaf_ctx *l, const struct item *item, const struct extent_view *v);
 int pass_quota(struct check *c, struct err *err);
+int list_extents(struct check *c, struct err *err);   /* args->subvol_extents */
 void quota_end(struct check *c);
 
 int pass_data(struct check *c, struct err *err);      /* --check-data-csum */

@@ -223,6 +223,8 @@ static int block_use(struct check *c, const struct claim *claims, size_t n, cons
 	if (ret)
 		return ret;
 	count_block(c, worker, block, t);
+	if (c->args->checked)
+		__atomic_add_fetch(c->args->checked, block_nritems(block), __ATOMIC_RELAXED);
 	if (block_level(block)) {
 		struct node_ctx nc = { c, block, claims, n, worker, full, 0 };
 

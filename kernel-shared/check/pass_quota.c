@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "kernel-shared/fs/qgroup.h"
+#include "kernel-shared/tree/salvage.h"
 
 /* A data extent as one leaf refers to it. */
 struct shared_data { u8 bytenr[8]; u64 len; u32 set, pad; };
@@ -33,10 +34,22 @@ static void read_since(struct check *c)
 		c->quota.since = le64_get(d->enable_gen);
 }
 
+/* Sets of subvolumes are needed, for each data extent, too. */
+static int count_sets(struct check *c, struct err *err)
+{
+	c->sets_of = SETS_SUBVOLS;
+	c->quota.data = sortrun_new(c->env, sizeof(struct shared_data), sizeof(struct shared_data), c->memory / 8);
+	return c->quota.data ? 0 : err_nomem(err);
+}
+
 int quota_begin(struct check *c, struct err *err)
 {
 	struct quota_state state;
-	int ret = quota_state_read(c->fs, &state, err);
+	int ret;
+
+	if (c->args->subvol_extents)
+		return count_sets(c, err);
+	ret = quota_state_read(c->fs, &state, err);
 
 	if (ret == -ENOENT || (ret && ret != -ENOMEM && ret != -EINTR)) {
 		err_clear(err);
@@ -55,9 +68,7 @@ int quota_begin(struct check *c, struct err *err)
 		read_since(c);
 		return 0;
 	}
-	c->sets_of = SETS_SUBVOLS;
-	c->quota.data = sortrun_new(c->env, sizeof(struct shared_data), sizeof(struct shared_data), c->memory / 8);
-	return c->quota.data ? 0 : err_nomem(err);
+	return count_sets(c, err);
 }
 
 /* bytes more for set; under lock. */
@@ -80,10 +91,20 @@ static int charge(struct check *c, unsigned worker, u64 root, u64 bytes)
 	return 0;
 }
 
+static int add_shared(struct check *c, unsigned worker, u64 bytenr, u64 len, u32 set)
+{
+	struct shared_data d = { .len = len, .set = set };
+
+	put_be64(d.bytenr, bytenr);
+	return sortrun_add(c->quota.data, &d, worker);
+}
+
 int quota_block(struct check *c, unsigned worker, const void *block, u32 set)
 {
 	int ret;
 
+	if (c->args->subvol_extents)
+		return set ? add_shared(c, worker, block_bytenr(block), c->geo->nodesize, set) : 0;
 	if (!c->quota.counting || c->exact)
 		return 0;
 	if (c->quota.simple)
@@ -98,12 +119,9 @@ int quota_block(struct check *c, unsigned worker, const void *block, u32 set)
 
 int quota_data(struct leaf_ctx *l, const struct file_extent_view *v)
 {
-	struct shared_data d = { .len = v->disk_num_bytes, .set = l->set };
-
 	if (!l->c->quota.data || l->c->exact || !l->set)
 		return 0;
-	put_be64(d.bytenr, v->disk_bytenr);
-	return sortrun_add(l->c->quota.data, &d, l->worker);
+	return add_shared(l->c, l->worker, v->disk_bytenr, v->disk_num_bytes, l->set);
 }
 
 int quota_extent(struct leaf_ctx *l, const struct item *item, const struct extent_view *v)
@@ -121,7 +139,8 @@ int quota_extent(struct leaf_ctx *l, const struct item *item, const struct exten
 
 /* --- adding up --- */
 
-static int join_data(struct check *c, struct err *err)
+/* fn gets each extent with all that reach it. */
+static int each_extent(struct check *c, int (*fn)(struct check *c, u64 bytenr, u32 set, u64 len), struct err *err)
 {
 	const struct shared_data *d;
 	u64 bytenr = 0, len = 0;
@@ -133,7 +152,7 @@ static int join_data(struct check *c, struct err *err)
 		if (!d && err->code)
 			return err->code;
 		if (set && (!d || get_be64(d->bytenr) != bytenr)) {
-			ret = add_bytes(c, set, len);
+			ret = fn(c, bytenr, set, len);
 			set = 0;
 		}
 		if (!d)
@@ -144,6 +163,41 @@ static int join_data(struct check *c, struct err *err)
 		if (!ret && !set)
 			ret = err_nomem(err);
 	}
+	return ret;
+}
+
+static int add_extent(struct check *c, u64 bytenr, u32 set, u64 len)
+{
+	(void)bytenr;
+	return add_bytes(c, set, len);
+}
+
+static int show_extent(struct check *c, u64 bytenr, u32 set, u64 len)
+{
+	const struct rootset *r = &c->sets.sets.v[set];
+	u64 *ids = mem_alloc(r->n, sizeof(*ids));
+	bool ours = false;
+	int ret = 0;
+
+	if (!ids)
+		return -ENOMEM;
+	for (u32 i = 0; i < r->n; i++) {
+		ids[i] = c->trees.v[r->v[i]].id;
+		ours |= ids[i] == c->args->subvol_extents;
+	}
+	if (ours)
+		ret = c->ops->extent(c->ops->arg, bytenr, len, ids, r->n);
+	free(ids);
+	return ret;
+}
+
+int list_extents(struct check *c, struct err *err)
+{
+	struct err local = ERR_INIT;
+	int ret = each_extent(c, show_extent, &local);
+
+	if (ret && err)
+		*err = local;
 	return ret;
 }
 
@@ -211,7 +265,7 @@ static void take_share(struct quota_pass *p, size_t group, u32 n, u64 bytes)
 static int sum_full(struct quota_pass *p, struct err *err)
 {
 	struct check *c = p->c;
-	int ret = join_data(c, err);
+	int ret = each_extent(c, add_extent, err);
 
 	for (size_t i = 1; !ret && i < c->quota.bytes.len; i++) {
 		const struct rootset *set = &c->sets.sets.v[i];
@@ -284,19 +338,60 @@ static void tell_group(struct quota_pass *p, size_t i)
 		REPORT(p->c, CHECK_QUOTA, QGROUP_STATE, w, text);
 }
 
-/* A relation is two items, and leads to groups that exist. */
-static void check_relations(struct quota_pass *p)
-{
-	for (size_t i = 0; i < p->groups.len; i++) {
-		const struct qgroup *g = &p->groups.v[i];
-		struct where w = { .tree = BTRFS_QUOTA_TREE_OBJECTID, .order = p->groups.len + i + 1 };
+/* --- the items themselves --- */
 
-		for (size_t k = 0; k < g->parents.len; k++) {
-			w.key = KEY(g->id, BTRFS_QGROUP_RELATION_KEY, g->parents.v[k]);
-			if (!qgroup_find(&p->groups, g->parents.v[k]))
-				REPORT(p->c, CHECK_QUOTA, QGROUP_ITEM, w, qgroup_level(g->id), qgroup_subid(g->id), "it belongs to a group that does not exist");
-		}
+/* A relation is two items, and leads to groups that exist. */
+static const char *relation_doubt(struct quota_pass *p, const struct key *k)
+{
+	struct path path CLEANUP(path_fini) = PATH_INIT;
+	struct key back = KEY(k->offset, BTRFS_QGROUP_RELATION_KEY, k->objectid);
+	struct item item;
+
+	if (tree_lookup(&p->c->fs->quota_tree->tree, &back, &path, &item, NULL))
+		return "the other half of a relation is missing";
+	if (!qgroup_find(&p->groups, k->objectid) || !qgroup_find(&p->groups, k->offset))
+		return "it is related to a group that does not exist";
+	if (qgroup_level(k->objectid) == qgroup_level(k->offset))
+		return "it is related to a group of the same level";
+	return NULL;
+}
+
+static const char *item_doubt(struct quota_pass *p, const struct item *item)
+{
+	const struct key *k = &item->key;
+
+	switch (k->type) {
+	case BTRFS_QGROUP_RELATION_KEY:
+		return relation_doubt(p, k);
+	case BTRFS_QGROUP_STATUS_KEY:
+		return k->objectid || k->offset ? "a status item has another key than it must have" : NULL;
+	case BTRFS_QGROUP_INFO_KEY:
+		return k->objectid ? "a usage item has another key than it must have" : NULL;
+	case BTRFS_QGROUP_LIMIT_KEY:
+		return k->objectid ? "a limit item has another key than it must have" : !qgroup_find(&p->groups, k->offset) ? "it has limits but no usage" : NULL;
+	default:
+		return "an item of a kind that quota trees do not have";
 	}
+}
+
+static int check_items(struct quota_pass *p, struct err *err)
+{
+	struct salvage s CLEANUP(salvage_fini) = salvage_range(&p->c->fs->quota_tree->tree, KEY_MIN, KEY_MAX);
+	struct item item;
+	int ret;
+
+	while ((ret = salvage_next(&s, &item, err)) >= 0) {
+		const char *doubt = ret ? NULL : item_doubt(p, &item);
+		u64 id = ret || item.key.type != BTRFS_QGROUP_RELATION_KEY ? item.key.offset : item.key.objectid;
+		struct where w = { .tree = BTRFS_QUOTA_TREE_OBJECTID, .key = item.key, .order = p->groups.len + 1 };
+
+		if (doubt)
+			REPORT(p->c, CHECK_QUOTA, QGROUP_ITEM, w, qgroup_level(id), qgroup_subid(id), doubt);
+	}
+	if (ret != -ENOENT)
+		return ret;
+	err_clear(err);
+	return 0;
 }
 
 int pass_quota(struct check *c, struct err *err)
@@ -321,8 +416,8 @@ int pass_quota(struct check *c, struct err *err)
 		ret = c->quota.simple ? sum_simple(&p, &local) : sum_full(&p, &local);
 	for (size_t i = 0; !ret && i < p.groups.len; i++)
 		tell_group(&p, i);
-	if (!ret)
-		check_relations(&p);
+	if (!ret && !c->args->qgroup_report)
+		ret = check_items(&p, &local);
 	free(p.ours);
 	free(p.tally);
 	vec_fini(&p.ancestors);

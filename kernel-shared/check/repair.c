@@ -152,7 +152,7 @@ static void forget(struct repair *r)
 
 static int run_check(struct repair *r, bool show, struct err *err)
 {
-	const struct check_ops ops = { on_begin, on_finding, on_end, r };
+	const struct check_ops ops = { .begin = on_begin, .finding = on_finding, .end = on_end, .arg = r };
 	struct fs *fs = NULL;
 	int ret = repair_open_raw(r, &fs, err);
 
