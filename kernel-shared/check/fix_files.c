@@ -52,14 +52,34 @@ static int fix_one(struct filefix *f, const struct problem_at *p, struct err *er
 	return op_end(op, ret, err);
 }
 
-static bool wanted_here(const struct repair *r, const struct problem_at *p, bool names)
+/* Inodes that have items but no inode item first: no leaf may hold the one without the other. Then names; counts depend on them. */
+enum step { STEP_INODES, STEP_NAMES, STEP_REST };
+
+static bool has_items(struct filefix *f, const struct problem_at *p)
 {
-	if ((p->phase != CHECK_FS_ROOTS && p->id != PROBLEM_INODE_EXTENT_UNALIGNED) || is_name(p->id) != names || (r->args->only && !r->args->only[p->id]))
-		return false;
-	return !names || p->name;
+	struct root *root = fix_root_of(f->fs, p->tree);
+	struct path path CLEANUP(path_fini) = PATH_INIT;
+	struct key key = KEY(p->ino, 0, 0);
+	struct err ignored = ERR_INIT;
+	struct item item;
+
+	return root && !tree_lookup_ge(&root->tree, &key, &path, &item, &ignored) && item.key.objectid == p->ino;
 }
 
-static int fix_all(struct filefix *f, bool names, struct err *err)
+static bool wanted_here(struct filefix *f, const struct problem_at *p, enum step step)
+{
+	const struct repair *r = f->r;
+
+	if ((p->phase != CHECK_FS_ROOTS && p->id != PROBLEM_INODE_EXTENT_UNALIGNED) || (r->args->only && !r->args->only[p->id]))
+		return false;
+	switch (step) {
+	case STEP_INODES: return p->id == PROBLEM_INODE_NO_ITEM && has_items(f, p);
+	case STEP_NAMES: return is_name(p->id) && p->name;
+	default: return !is_name(p->id);
+	}
+}
+
+static int fix_all(struct filefix *f, enum step step, struct err *err)
 {
 	struct repair *r = f->r;
 	int ret = 0;
@@ -69,7 +89,7 @@ static int fix_all(struct filefix *f, bool names, struct err *err)
 		struct err why = ERR_INIT;
 		u64 said = r->said;
 
-		if (!wanted_here(r, p, names) || (names && told_before(r, i)))
+		if (!wanted_here(f, p, step) || (step == STEP_NAMES && told_before(r, i)))
 			continue;
 		ret = fix_one(f, p, &why);
 		if (!ret)
@@ -86,7 +106,7 @@ static int fix_all(struct filefix *f, bool names, struct err *err)
 	return ret;
 }
 
-/* Counts depend on names: as long as there are wrong names, the counts come in the next round. */
+/* As long as there are wrong names, the counts come in the next round. */
 int fix_files(struct repair *r, bool *changed, struct err *err)
 {
 	struct filefix f = { .r = r };
@@ -94,9 +114,11 @@ int fix_files(struct repair *r, bool *changed, struct err *err)
 
 	if (ret)
 		return ret;
-	ret = fix_all(&f, true, err);
+	ret = fix_all(&f, STEP_INODES, err);
+	if (!ret)
+		ret = fix_all(&f, STEP_NAMES, err);
 	if (!ret && !f.done)
-		ret = fix_all(&f, false, err);
+		ret = fix_all(&f, STEP_REST, err);
 	ret = repair_close_txn(f.fs, f.txn, ret, err);
 	*changed = !ret && f.done;
 	return ret;

@@ -16,12 +16,13 @@ struct name_state {
 	const u8 *name;
 	u16 len;
 	struct key item, index;       /* locations, type 0: none */
+	u8 item_type, index_type;
 	u64 at;                       /* of the index */
 	u64 ref_ino, ref_index;       /* an inode that has a reference with this name; 0: none */
 	unsigned items;
 };
 
-static int entry_in(struct root *root, const struct key *key, const struct name_state *s, struct key *location, unsigned *count, struct err *err)
+static int entry_in(struct root *root, const struct key *key, const struct name_state *s, struct key *location, u8 *type, unsigned *count, struct err *err)
 {
 	struct path p CLEANUP(path_fini) = PATH_INIT;
 	struct dir_entry_view e;
@@ -34,6 +35,7 @@ static int entry_in(struct root *root, const struct key *key, const struct name_
 	while (dir_item_next(&item, &pos, &e))
 		if (e.name_len == s->len && !memcmp(e.name, s->name, s->len)) {
 			*location = e.location;
+			*type = e.type;
 			++*count;
 		}
 	return 0;
@@ -69,7 +71,7 @@ static int look_index(struct root *root, u64 index, struct name_state *s, struct
 {
 	struct key key = KEY(s->dir, BTRFS_DIR_INDEX_KEY, index), location;
 	unsigned n = 0;
-	int ret = index && !s->index.type ? entry_in(root, &key, s, &location, &n, err) : 0;
+	int ret = index && !s->index.type ? entry_in(root, &key, s, &location, &s->index_type, &n, err) : 0;
 
 	if (n) {
 		s->index = location;
@@ -81,7 +83,7 @@ static int look_index(struct root *root, u64 index, struct name_state *s, struct
 static int look(struct root *root, u64 ino, u64 index, struct name_state *s, struct err *err)
 {
 	struct key key = KEY(s->dir, BTRFS_DIR_ITEM_KEY, hash_name(s->name, s->len));
-	int ret = entry_in(root, &key, s, &s->item, &s->items, err);
+	int ret = entry_in(root, &key, s, &s->item, &s->item_type, &s->items, err);
 
 	if (!ret)
 		ret = find_ref(root, ino, s, err);
@@ -231,18 +233,21 @@ int name_settle(struct filefix *f, struct root *root, u64 dir, u64 ino, u64 inde
 	struct name_state s = { .dir = dir, .name = name, .len = len };
 	struct inode inode;
 	u64 who;
+	u8 type;
 	int ret = look(root, ino, index, &s, err);
 
 	/* names of subvolumes have references elsewhere */
 	if (ret || s.item.type == BTRFS_ROOT_ITEM_KEY || s.index.type == BTRFS_ROOT_ITEM_KEY)
 		return ret;
 	who = elect(root, &s);
+	type = s.items ? s.item_type : s.index_type;
 	if (!who)
 		return 0;
 	ret = take_out(f, root, &s, err);
 	if (!ret && !inode_exists(root, who, &inode)) {
-		if ((!s.items && !s.index.type) || (s.items && s.index.type && s.ref_ino))
-			ret = inode_make(f, root, who, inode_type(f, root, who), err);
+		/* a directory may still have what was in it; a file without anything is no more */
+		if ((!s.items && !s.index.type) || s.ref_ino || type == BTRFS_FT_DIR)
+			ret = inode_make(f, root, who, type == BTRFS_FT_DIR ? S_IFDIR : inode_type(f, root, who), err);
 		else {
 			repair_say(f->r, "Deleting bad dir index [%llu,%u,%llu] root %llu", dir, BTRFS_DIR_INDEX_KEY, s.at, root->tree.id);
 			return 0;

@@ -468,6 +468,8 @@ int pass_roots(struct check *c, struct err *err)
 	struct err local = ERR_INIT;
 	int ret;
 
+	if (!c->fs->root_tree)
+		return 0;
 	arena_init(&p.arena);
 	ret = read_root_tree(&p, &local);
 	if (!ret) {
