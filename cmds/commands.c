@@ -123,7 +123,8 @@ GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <comma
 	X(btrfsck) \
 	X(fsck) \
 	X(find_root) \
-	X(map_logical)
+	X(map_logical) \
+	X(corrupt_block)
 PROGRAMS(DECLARE)
 const struct cmd *const programs[] = { PROGRAMS(ROW) NULL };
 

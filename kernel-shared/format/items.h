@@ -54,6 +54,11 @@ int header_fields(const void *block, field_fn fn, void *arg);
 int key_ptr_fields(const void *block, unsigned slot, field_fn fn, void *arg);
 int item_header_fields(const void *block, unsigned slot, field_fn fn, void *arg);
 int super_fields(const struct disk_super *sb, field_fn fn, void *arg); /* including system array ("sys0.length") and backup roots */
+/* The field of that name, in an item, in a tree block of nodesize bytes ("generation", "item3.key.offset"), in a superblock. out->name is the given one.
+ * 0, -ENOENT. */
+int item_field_find(const struct item *item, const char *name, struct field *out);
+int block_field_find(const void *block, u32 nodesize, const char *name, struct field *out);
+int super_field_find(const struct disk_super *sb, const char *name, struct field *out);
 /* A field's value as text (numbers decimal, flags 0x..., modes octal with a leading 0, names escaped, bytes as hex digits), and text as a value
  * (for `field set`; numbers also with 0x, or negative): -EINVAL, -ERANGE if it does not parse or fit. */
 void field_format(const struct field *f, const u8 *value, struct strbuf *out);

@@ -13,6 +13,7 @@ static unsigned volume_flags(unsigned flags)
 		{ FS_OPEN_WRITE, VOLUME_WRITE }, { FS_OPEN_NOSCAN, VOLUME_NOSCAN }, { FS_OPEN_DEGRADED, VOLUME_DEGRADED },
 		{ FS_OPEN_NEIGHBOURS, VOLUME_NEIGHBOURS }, { FS_OPEN_WARN_MOUNTED, VOLUME_WARN_MOUNTED },
 		{ FS_OPEN_FORCE_MOUNTED, VOLUME_FORCE_MOUNTED }, { FS_OPEN_DRY_RUN, VOLUME_DRY_RUN },
+		{ FS_OPEN_IN_PLACE, VOLUME_LENIENT },
 	};
 	unsigned out = 0;
 
@@ -105,6 +106,8 @@ static int start_changes(struct fs *fs, struct err *err)
 	bool replay = fs->log_root_tree && !(fs->flags & without) && !fs->vol->source;
 	int ret = 0;
 
+	if (fs->flags & FS_OPEN_IN_PLACE)
+		return 0;
 	if (write && fs->log_root_tree && !replay)
 		return err_set(err, -EROFS, "there is a log that waits to be replayed: without that nothing can be written");
 	if (!write && !replay)
@@ -121,7 +124,7 @@ static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *
 	int ret = fs->flags & FS_OPEN_REFUSE_MOUNTED ? refuse_mounted(fs, err) : 0;
 
 	if (!ret)
-		ret = super_check_features(fs->sb, fs->flags & FS_OPEN_WRITE, err);
+		ret = super_check_features(fs->sb, (fs->flags & (FS_OPEN_WRITE | FS_OPEN_IN_PLACE)) == FS_OPEN_WRITE, err);
 	if (!ret && nstore_init(&fs->store, fs->env, fs->vol, args->cache_memory ? args->cache_memory : CACHE_MEMORY))
 		ret = err_nomem(err);
 	if (ret)
