@@ -10,7 +10,8 @@ static const char *const suffix_decimal[] = { "B", "kB", "MB", "GB", "TB", "PB",
 const char *units_format(u64 bytes, struct units u, char *buf)
 {
 	unsigned div = u.base == UNIT_DECIMAL ? 1000 : 1024, step = 0, last = ARRAY_SIZE(suffix_binary) - 1;
-	u64 above = bytes; /* the number before its last division: only that division's remainder shows */
+	u64 above = bytes; /* the number before its last division: only that division's remainder shows, unless the unit is fixed */
+	double whole = bytes;
 
 	if (u.base == UNIT_RAW) {
 		snprintf(buf, SIZE_TEXT_MAX, "%llu", bytes);
@@ -19,9 +20,12 @@ const char *units_format(u64 bytes, struct units u, char *buf)
 	while (step < last && (u.step ? step < u.step : bytes >= div)) {
 		above = bytes;
 		bytes /= div;
+		whole /= div;
 		step++;
 	}
-	snprintf(buf, SIZE_TEXT_MAX, "%.2f%s", (double)above / (step ? div : 1), (u.base == UNIT_DECIMAL ? suffix_decimal : suffix_binary)[step]);
+	if (!u.step)
+		whole = (double)above / (step ? div : 1);
+	snprintf(buf, SIZE_TEXT_MAX, "%.2f%s", whole, (u.base == UNIT_DECIMAL ? suffix_decimal : suffix_binary)[step]);
 	return buf;
 }
 

@@ -34,6 +34,7 @@ TEST(fixed_units_and_raw)
 	CHECK_STR(text(8388608, UNIT_DECIMAL, 1), "8388.61kB");
 	CHECK_STR(text(1048576, UNIT_BINARY, 3), "0.00GiB");
 	CHECK_STR(text(GiB(1) / 2, UNIT_BINARY, 3), "0.50GiB");
+	CHECK_STR(text(5767168, UNIT_BINARY, 3), "0.01GiB");
 	CHECK_STR(text(12345, UNIT_RAW, 1), "12345");
 }
 
