@@ -11,7 +11,8 @@ const char *units_format(u64 bytes, struct units u, char *buf)
 {
 	unsigned div = u.base == UNIT_DECIMAL ? 1000 : 1024, step = 0, last = ARRAY_SIZE(suffix_binary) - 1;
 	u64 above = bytes; /* the number before its last division: only that division's remainder shows, unless the unit is fixed */
-	double whole = bytes;
+	u64 size = 1;          /* of the unit */
+	float whole = bytes;   /* the incumbent's precision, which decides how a half is rounded */
 
 	if (u.base == UNIT_RAW) {
 		snprintf(buf, SIZE_TEXT_MAX, "%llu", bytes);
@@ -20,11 +21,13 @@ const char *units_format(u64 bytes, struct units u, char *buf)
 	while (step < last && (u.step ? step < u.step : bytes >= div)) {
 		above = bytes;
 		bytes /= div;
-		whole /= div;
+		size *= div;
 		step++;
 	}
 	if (!u.step)
-		whole = (double)above / (step ? div : 1);
+		whole = (float)above / (step ? div : 1);
+	else
+		whole /= size;
 	snprintf(buf, SIZE_TEXT_MAX, "%.2f%s", whole, (u.base == UNIT_DECIMAL ? suffix_decimal : suffix_binary)[step]);
 	return buf;
 }

@@ -54,6 +54,11 @@ static void print_overall(struct cmd_ctx *ctx, const struct fs_usage *u)
 		out_printf(o, "    Multiple profiles:\t\t%*s\n", width, multiple);
 }
 
+static double used_percent(const struct space_usage *s)
+{
+	return s->total ? 100.0 * s->used / s->total : 0.0;
+}
+
 /* Spaces in the order of the report: data, metadata, system. */
 static size_t ordered_spaces(const struct fs_usage *u, const struct space_usage **out)
 {
@@ -82,7 +87,7 @@ static void print_linear(struct cmd_ctx *ctx, const struct fs_usage *u, const st
 		const struct space_usage *s = spaces[i];
 
 		out_printf(o, "\n%s,%s: Size:%s, Used:%s (%.2f%%)\n", bg_type_name(s->flags), profile_of(s->flags)->name,
-			   report_size(ctx, s->total, a), report_size(ctx, s->used, b), s->total ? 100.0 * s->used / s->total : 0.0);
+			   report_size(ctx, s->total, a), report_size(ctx, s->used, b), used_percent(s));
 		for (size_t d = 0; d < u->devices.len; d++) {
 			u64 bytes = fs_usage_chunk_bytes(u, s->flags, u->devices.v[d].devid);
 
@@ -220,6 +225,7 @@ static void json_usage(struct out *o, const char *arg, const struct fs_usage *u,
 		out_json_str(o, "bg-profile", profile_of(spaces[i]->flags)->name);
 		out_json_u64(o, "total", spaces[i]->total);
 		out_json_u64(o, "used", spaces[i]->used);
+		out_json_double(o, "used-percent", used_percent(spaces[i]), 2);
 		out_arr(o, "devices");
 		for (size_t d = 0; d < u->devices.len; d++) {
 			u64 bytes = fs_usage_chunk_bytes(u, spaces[i]->flags, u->devices.v[d].devid);

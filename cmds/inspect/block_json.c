@@ -60,7 +60,38 @@ static void json_ptrs(struct out *o, const void *block, u32 n)
 	out_end(o);
 }
 
-static void json_item(struct json_fields *j, const struct item *item, u32 offset)
+static void json_hex(struct out *o, const char *name, const u8 *bytes, u32 n)
+{
+	struct field f = { "", FIELD_BYTES, 0, n };
+	struct strbuf text CLEANUP(sb_fini) = STRBUF_INIT;
+
+	field_format(&f, bytes, &text);
+	out_json_str(o, name, sb_str(&text));
+}
+
+/* What a checksum item covers, and with --csum-items all its sums: its fields are the first few bytes. */
+static void json_sums(struct out *o, const struct print_ctx *format, const struct item *item)
+{
+	u32 size = format->geo->csum_size, n = size ? item->size / size : 0;
+
+	out_obj(o, "range");
+	out_json_u64(o, "start", item->key.offset);
+	out_json_u64(o, "end", item->key.offset + (u64)n * format->geo->sectorsize);
+	out_json_u64(o, "length", (u64)n * format->geo->sectorsize);
+	out_end(o);
+	if (!format->csum_items)
+		return;
+	out_arr(o, "sums");
+	for (u32 i = 0; i < n; i++) {
+		out_obj(o, NULL);
+		out_json_u64(o, "bytenr", item->key.offset + (u64)i * format->geo->sectorsize);
+		json_hex(o, "sum", item->data + i * size, size);
+		out_end(o);
+	}
+	out_end(o);
+}
+
+static void json_item(struct json_fields *j, const struct print_ctx *format, const struct item *item, u32 offset)
 {
 	const struct item_type *row = item_type(item->key.type);
 
@@ -72,6 +103,8 @@ static void json_item(struct json_fields *j, const struct item *item, u32 offset
 	if (row && row->fields)
 		row->fields(item, json_field, j);
 	out_end(j->out);
+	if (item->key.type == BTRFS_EXTENT_CSUM_KEY)
+		json_sums(j->out, format, item);
 	out_end(j->out);
 }
 
@@ -87,7 +120,7 @@ static void json_items(struct json_fields *j, const struct print_ctx *format, co
 		if (offset > leafdata || size > leafdata - offset)
 			break;
 		item = block_item(block, i);
-		json_item(j, &item, offset);
+		json_item(j, format, &item, offset);
 	}
 	out_end(j->out);
 }
@@ -108,6 +141,8 @@ void block_json(struct out *o, const struct print_ctx *format, const void *block
 	out_json_u64(o, "owner", block_owner(block));
 	out_json_u64(o, "flags", block_flags(block));
 	out_json_u64(o, "backref-revision", block_backref_rev(block));
+	if (format->csum_headers)
+		json_hex(o, "csum", block_header(block)->csum, format->geo->csum_size);
 	out_json_uuid(o, "fsid", block_header(block)->fsid);
 	out_json_uuid(o, "chunk-tree-uuid", block_header(block)->chunk_tree_uuid);
 	if (level)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs inspect-internal dump-super. Spec: cli 15.4. */
 #include "cmds/inspect/block_json.h"
+#include "crypto/csum.h"
 #include "cmds/cmd.h"
 #include "kernel-shared/bdev/bdev.h"
 #include "kernel-shared/format/super.h"
@@ -38,12 +39,15 @@ static int read_super(struct cmd_ctx *ctx, const struct super_source *src, u64 b
 static void print_json(struct cmd_ctx *ctx, const struct disk_super *sb, const struct bdev *dev, u64 bytenr, bool full)
 {
 	struct json_fields j = { .out = ctx->out, .skip = { full ? "padding" : "sys", full ? NULL : "backup", full ? NULL : "padding" } };
+	unsigned type = le16_get(sb->csum_type);
 
 	out_obj(ctx->out, NULL);
 	out_json_str(ctx->out, "device", dev->name);
 	out_json_u64(ctx->out, "superblock-bytenr", bytenr);
 	out_json_bool(ctx->out, "magic-match", super_has_magic(sb));
 	out_json_bool(ctx->out, "csum-match", super_check_csum(sb, NULL));
+	if (type < CSUM_TYPES)
+		out_json_str(ctx->out, "csum-type-name", csum_types[type].name);
 	super_fields(sb, json_field, &j);
 	out_end(ctx->out);
 }

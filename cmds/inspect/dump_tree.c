@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs inspect-internal dump-tree: which trees, in which order, under which headings. Spec: cli 15.5. */
+#include <errno.h>
+#include <unistd.h>
 #include "cmds/inspect/block_json.h"
 #include "cmds/inspect/tree_printer.h"
 #include "cmds/target.h"
@@ -149,19 +151,37 @@ static int dump_roots_in(struct dump *d, struct root *root_tree)
 	return 0;
 }
 
+static void json_backup_root(struct out *o, const char *name, u64 gen, u64 block)
+{
+	out_obj(o, name);
+	out_json_u64(o, "generation", gen);
+	out_json_u64(o, "bytenr", block);
+	out_end(o);
+}
+
 static void print_backup(struct dump *d, unsigned i)
 {
 	const struct disk_root_backup *b = &d->fs->sb->super_roots[i];
 	const struct { const char *name; le64 gen, block; } roots[] = {
-		{ "\ttree", b->tree_root_gen, b->tree_root }, { "\t\textent", b->extent_root_gen, b->extent_root },
-		{ "\t\tchunk", b->chunk_root_gen, b->chunk_root }, { "\t\tdevice", b->dev_root_gen, b->dev_root },
-		{ "\t\tcsum", b->csum_root_gen, b->csum_root }, { "\t\tfs", b->fs_root_gen, b->fs_root },
+		{ "tree", b->tree_root_gen, b->tree_root }, { "extent", b->extent_root_gen, b->extent_root },
+		{ "chunk", b->chunk_root_gen, b->chunk_root }, { "device", b->dev_root_gen, b->dev_root },
+		{ "csum", b->csum_root_gen, b->csum_root }, { "fs", b->fs_root_gen, b->fs_root },
 	};
 	struct out *o = d->ctx->out;
 
+	if (d->ctx->json) {
+		out_obj(o, NULL);
+		for (size_t r = 0; r < ARRAY_SIZE(roots); r++)
+			json_backup_root(o, roots[r].name, le64_get(roots[r].gen), le64_get(roots[r].block));
+		out_json_u64(o, "bytes-used", le64_get(b->bytes_used));
+		out_json_u64(o, "total-bytes", le64_get(b->total_bytes));
+		out_json_u64(o, "num-devices", le64_get(b->num_devices));
+		out_end(o);
+		return;
+	}
 	out_printf(o, "btrfs root backup slot %u\n", i);
 	for (size_t r = 0; r < ARRAY_SIZE(roots); r++)
-		out_printf(o, "%s root gen %llu block %llu\n", roots[r].name, le64_get(roots[r].gen), le64_get(roots[r].block));
+		out_printf(o, "%s%s root gen %llu block %llu\n", r ? "\t\t" : "\t", roots[r].name, le64_get(roots[r].gen), le64_get(roots[r].block));
 	out_printf(o, "\t\t%llu used %llu total %llu devices\n", le64_get(b->bytes_used), le64_get(b->total_bytes), le64_get(b->num_devices));
 }
 
@@ -274,10 +294,18 @@ static int dump_opened(struct dump *d)
 		out_arr(o, blocks ? "blocks" : "trees");
 	} else {
 		out_puts(o, "btrfs-progs v" COMPAT_VERSION "\n");
+		fs_tell_missing(d->fs, MSG_PRINT); /* a part of the dump, as with the incumbent */
 	}
 	ret = blocks ? dump_listed(d) : dump_trees(d);
-	if (d->ctx->json)
+	if (d->ctx->json) {
+		out_end(o);
+		if (!blocks && d->args->backups) {
+			out_arr(o, "backup-roots");
+			for (unsigned i = 0; i < BTRFS_NUM_BACKUP_ROOTS; i++)
+				print_backup(d, i);
+		}
 		out_json_end(o);
+	}
 	tree_printer_free(d->printer);
 	return ret;
 }
@@ -298,17 +326,24 @@ static int open_devices(struct cmd_ctx *ctx, const struct dump_args *a, struct f
 			ret = -ENOMEM;
 		for (size_t d = 0; !ret && t.kind != TARGET_HOST && d < t.devices.len; d++)
 			ret = vec_push(&specs, t.devices.v[d]);
-		if (!ret && t.kind == TARGET_HOST)
-			ret = vec_push(&specs, ctx->argv[i]);
+		if (ret || t.kind != TARGET_HOST)
+			continue;
+		ret = access(ctx->argv[i], F_OK) ? -errno : vec_push(&specs, ctx->argv[i]);
+		if (ret)
+			cmd_error(ctx, "invalid argument %s: %s", ctx->argv[i], strerror(-ret));
+	}
+	if (ret) {
+		cmd_error(ctx, "cannot open %s: %s", ctx->argv[0], strerror(-ret));
+		goto out;
 	}
 	open.specs = specs.v;
 	open.nspecs = specs.len;
-	open.flags = FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_DEGRADED | FS_OPEN_NO_BLOCK_GROUPS |
+	open.flags = (ctx->json ? 0 : FS_OPEN_MISSING_UNTOLD) | FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_DEGRADED | FS_OPEN_NO_BLOCK_GROUPS |
 		(a->noscan ? FS_OPEN_NOSCAN : FS_OPEN_NEIGHBOURS);
-	if (!ret)
-		ret = fs_open(ctx->env, &open, fs, &ctx->err);
+	ret = fs_open(ctx->env, &open, fs, &ctx->err);
 	if (ret)
 		cmd_fail(ctx, "unable to open %s", ctx->argv[0]);
+out:
 	for (size_t i = 0; i < targets.len; i++)
 		target_fini(&targets.v[i]);
 	vec_fini(&targets);

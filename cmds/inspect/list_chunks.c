@@ -113,6 +113,7 @@ static void json_rows(struct out *o, const struct row *rows, size_t n)
 		out_json_str(o, "bg-profile", profile_of(p->flags)->name);
 		out_json_u64(o, "pstart", p->physical);
 		out_json_u64(o, "length", p->length);
+		out_json_u64(o, "pend", p->physical + p->length);
 		out_json_u64(o, "lnumber", rows[i].lnumber);
 		out_json_u64(o, "lstart", p->logical);
 		out_json_u64(o, "chunk-length", p->chunk_length);

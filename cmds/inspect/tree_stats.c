@@ -9,30 +9,44 @@ struct stats_args { bool bytes; const char *tree; };
 /* Bars in twentieths of all seeks; fewer seeks than that have no histogram. */
 enum { HISTOGRAM_TICKS = 20, GROUP_TICKS = 3 };
 
-static void print_bar(struct out *o, int digits, u64 from, u64 to, u64 count, u64 tick)
+/* One line of the histogram: seeks over from..to bytes. */
+typedef void (*bar_fn)(struct out *o, const struct tree_stats *s, u64 from, u64 to, u64 count);
+
+static u64 tick_of(const struct tree_stats *s) { return s->seeks / HISTOGRAM_TICKS; }
+
+static void print_bar(struct out *o, const struct tree_stats *s, u64 from, u64 to, u64 count)
 {
+	int digits = 1;
+
+	for (u64 v = s->max_seek / 10; v; v /= 10)
+		digits++;
 	out_printf(o, "\t\t%*llu - %*llu: %*llu ", digits, from, digits, to, digits, count);
-	if (count < tick)
+	if (count < tick_of(s))
 		out_puts(o, "|");
-	for (u64 i = 0; i < count / tick; i++)
+	for (u64 i = 0; i < count / tick_of(s); i++)
 		out_puts(o, "#");
 	out_puts(o, "\n");
+}
+
+static void json_bar(struct out *o, const struct tree_stats *s, u64 from, u64 to, u64 count)
+{
+	out_obj(o, NULL);
+	out_json_u64(o, "from", from);
+	out_json_u64(o, "to", to);
+	out_json_u64(o, "count", count);
+	out_end(o);
 }
 
 /*
  * Distances that are frequent stand alone; the others are gathered until they are as frequent. The distance that finds a group full
  * ends it and is not shown itself: so does the incumbent, whose figures people compare.
  */
-static void print_histogram(struct out *o, const struct tree_stats *s)
+static void histogram(struct out *o, const struct tree_stats *s, bar_fn bar)
 {
-	u64 tick = s->seeks / HISTOGRAM_TICKS, from = 0, to = 0, count = 0;
-	int digits = 1;
+	u64 tick = tick_of(s), from = 0, to = 0, count = 0;
 
-	if (s->seeks < HISTOGRAM_TICKS)
+	if (!tick)
 		return;
-	for (u64 v = s->max_seek / 10; v; v /= 10)
-		digits++;
-	out_puts(o, "\tSeek histogram\n");
 	for (size_t i = 0; i < s->distances.len; i++) {
 		const struct seek_count *d = &s->distances.v[i];
 		bool frequent = d->count / tick >= GROUP_TICKS;
@@ -45,13 +59,13 @@ static void print_histogram(struct out *o, const struct tree_stats *s)
 			continue;
 		}
 		if (count)
-			print_bar(o, digits, from, to, count, tick);
+			bar(o, s, from, to, count);
 		count = 0;
 		if (frequent)
-			print_bar(o, digits, d->distance, d->distance, d->count, tick);
+			bar(o, s, d->distance, d->distance, d->count);
 	}
 	if (count)
-		print_bar(o, digits, from, to, count, tick);
+		bar(o, s, from, to, count);
 }
 
 static u64 average(u64 sum, u64 n) { return n ? sum / n : 0; }
@@ -66,7 +80,9 @@ static void print_stats(struct cmd_ctx *ctx, const struct tree_stats *s, bool by
 	out_printf(o, "\t\tInline data: %s\n", units_format(s->inline_bytes, units, a));
 	out_printf(o, "\tTotal seeks: %llu\n\t\tForward seeks: %llu\n\t\tBackward seeks: %llu\n", s->seeks, s->forward, s->backward);
 	out_printf(o, "\t\tAvg seek len: %s\n", units_format(average(s->seek_bytes, s->seeks), units, a));
-	print_histogram(o, s);
+	if (tick_of(s))
+		out_puts(o, "\tSeek histogram\n");
+	histogram(o, s, print_bar);
 	out_printf(o, "\tTotal clusters: %llu\n", max_t(u64, s->clusters, 1));
 	out_printf(o, "\t\tAvg cluster size: %s\n", units_format(average(s->cluster_bytes, s->clusters), units, a));
 	out_printf(o, "\t\tMin cluster size: %s\n", units_format(s->min_cluster, units, a));
@@ -104,6 +120,13 @@ static void json_stats(struct out *o, const char *name, u64 id, const struct tre
 	out_arr(o, "levels");
 	for (unsigned i = 0; i < s->levels; i++)
 		out_json_u64(o, NULL, s->nodes[i]);
+	out_end(o);
+	out_arr(o, "avg-fanout"); /* of the levels above 0 */
+	for (unsigned i = 1; i < s->levels; i++)
+		out_json_u64(o, NULL, average(s->nodes[i - 1], s->nodes[i]));
+	out_end(o);
+	out_arr(o, "seek-histogram");
+	histogram(o, s, json_bar);
 	out_end(o);
 	out_end(o);
 }

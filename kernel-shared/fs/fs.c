@@ -50,11 +50,11 @@ static int refuse_mounted(const struct fs *fs, struct err *err)
 	return 0;
 }
 
-static void tell_missing(const struct fs *fs)
+void fs_tell_missing(const struct fs *fs, enum msg_level level)
 {
 	for (size_t i = 0; i < fs->vol->devices.len; i++)
 		if (!fs->vol->devices.v[i]->bdev && !fs->vol->source)
-			env_msg(fs->env, MSG_NOTE, "warning, device %llu is missing", fs->vol->devices.v[i]->devid);
+			env_msg(fs->env, level, "warning, device %llu is missing", fs->vol->devices.v[i]->devid);
 }
 
 static int start_writer(struct fs *fs, struct err *err)
@@ -134,8 +134,8 @@ static int fs_start(struct fs *fs, const struct fs_open_args *args, struct err *
 	fs->store.on_bad_copy = fs->flags & FS_OPEN_QUIET ? NULL : reader_message;
 	fs->store.arg = fs;
 	ret = open_chunk_tree(fs, args, err);
-	if (!(fs->flags & FS_OPEN_QUIET))
-		tell_missing(fs);
+	if (!(fs->flags & (FS_OPEN_QUIET | FS_OPEN_MISSING_UNTOLD)))
+		fs_tell_missing(fs, MSG_NOTE);
 	if (ret || fs->flags & FS_OPEN_CHUNK_ONLY)
 		return ret;
 	if (!(fs->flags & FS_OPEN_PARTIAL))

@@ -68,6 +68,7 @@ enum {
 	FS_OPEN_IN_PLACE = 1 << 17,     /* with FS_OPEN_WRITE: only for changes in place (inplace.h): no transactions, the log stays, superblocks may be broken */
 	FS_OPEN_DRY_RUN = 1 << 16,      /* with FS_OPEN_WRITE: what is written stays in memory; no permission to write is needed */
 	FS_OPEN_QUIET = 1 << 15,        /* no reader messages: whoever opens sets store.on_bad_copy, or does without */
+	FS_OPEN_MISSING_UNTOLD = 1 << 16, /* missing devices are not said: whoever opens calls fs_tell_missing */
 };
 struct fs_open_args {
 	const char *const *specs;
@@ -92,6 +93,8 @@ int fs_open(struct env *env, const struct fs_open_args *args, struct fs **out, s
 int fs_open_volume(struct env *env, struct volume *vol, const struct fs_open_args *args, struct fs **out, struct err *err);
 /* A single device or image with default arguments. */
 int fs_open_path(struct env *env, const char *spec, unsigned flags, struct fs **out, struct err *err);
+/* One message for each missing device. */
+void fs_tell_missing(const struct fs *fs, enum msg_level level);
 void fs_close(struct fs *fs);
 /* Gives up all changes since the last commit and opens what is on the devices, which stay open. All that was had of *fs (roots, places) is gone. On
  * failure *fs is NULL and everything is closed. */

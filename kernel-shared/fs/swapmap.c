@@ -43,10 +43,10 @@ int swapfile_map(struct fs *fs, const struct inode *inode, u64 *physical, struct
 	struct file_extent_view x;
 	int ret;
 
-	if (!inode_is(inode, S_IFREG))
-		return err_set(err, -EINVAL, "not a regular file");
 	if (!(inode->flags & BTRFS_INODE_NODATACOW))
 		return err_set(err, -EINVAL, "file is not NOCOW");
+	if (!inode_is(inode, S_IFREG))
+		return err_set(err, -EINVAL, "not a regular file");
 	if (inode->flags & BTRFS_INODE_COMPRESS)
 		return err_set(err, -EINVAL, "file with COMP attribute");
 	while ((ret = extents_next(&it, &x, err)) == 0) {

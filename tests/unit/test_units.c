@@ -25,6 +25,7 @@ TEST(decimal_sizes)
 	CHECK_STR(text(999, UNIT_DECIMAL, 0), "999.00B");
 	CHECK_STR(text(1000, UNIT_DECIMAL, 0), "1.00kB");
 	CHECK_STR(text(8388608, UNIT_DECIMAL, 0), "8.39MB");
+	CHECK_STR(text(629145600, UNIT_DECIMAL, 0), "629.15MB"); /* in single precision, as the incumbent */
 	CHECK_STR(text(UINT64_MAX, UNIT_DECIMAL, 0), "18.45EB");
 }
 
