@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tree blocks that are lost or break rules: every tree is written anew where it is damaged, and what follows from the trees is made anew behind it. */
+#include "kernel-shared/check/chunkscan.h"
 #include "kernel-shared/check/rebuild.h"
 #include "kernel-shared/check/rewrite.h"
 
@@ -310,6 +311,59 @@ static int add_system_chunks(struct rewrite *w, struct mended_items *items)
 	return unique(items);
 }
 
+static void scan_told(void *arg, unsigned device, u64 done, bool end)
+{
+	const struct repair *r = arg;
+
+	if (r->ops->scanned)
+		r->ops->scanned(r->ops->arg, device, done, end);
+}
+
+static int take_scanned(struct rewrite *w, const struct chunk_scan *s, struct mended_items *items, struct err *err)
+{
+	for (size_t i = 0; i < s->devices.len; i++) {
+		const struct disk_dev_item *d = &s->devices.v[i].item;
+		struct key key = KEY(BTRFS_DEV_ITEMS_OBJECTID, BTRFS_DEV_ITEM_KEY, le64_get(d->devid));
+		void *own = arena_dup(&w->m.arena, d, sizeof(*d));
+
+		if (!own || (!find_item(items, key) && vec_push(items, ((struct mended_item){ key, own, sizeof(*d) }))))
+			return err_nomem(err);
+		unique(items);
+	}
+	for (size_t i = 0; i < s->chunks.len; i++) {
+		const struct scan_chunk *c = &s->chunks.v[i];
+		struct key key = KEY(BTRFS_FIRST_CHUNK_TREE_OBJECTID, BTRFS_CHUNK_ITEM_KEY, c->start);
+		void *own = arena_dup(&w->m.arena, c->item, c->size);
+
+		if (find_item(items, key))
+			continue;
+		repair_say(w->r, "Chunk [%llu, %llu): %s", c->start, c->start + le64_get(c->item->length), c->rebuilt ? "made anew from its device extents" : "found");
+		w->chunks++;
+		if (!own || vec_push(items, ((struct mended_item){ key, own, c->size })))
+			return err_nomem(err);
+		unique(items);
+		if (volume_add_chunk(w->fs->vol, c->start, c->item, err))
+			err_clear(err);
+	}
+	return 0;
+}
+
+/* What is lost of the chunk tree is looked for on the devices themselves. */
+static int scan_chunks(struct rewrite *w, struct mended_items *items, struct err *err)
+{
+	struct chunk_scan s = { .progress = scan_told, .arg = w->r };
+	int ret = chunk_scan_run(&s, w->fs->vol, err);
+
+	if (!ret)
+		ret = chunk_scan_settle(&s, w->fs->vol, err);
+	if (!ret)
+		ret = take_scanned(w, &s, items, err);
+	if (!ret && s.unrecoverable)
+		repair_say(w->r, "%llu chunks cannot be recovered", s.unrecoverable);
+	chunk_scan_fini(&s);
+	return ret;
+}
+
 static int chunk_tree(struct rewrite *w, struct err *err)
 {
 	struct disk_super *sb = w->fs->sb;
@@ -319,13 +373,19 @@ static int chunk_tree(struct rewrite *w, struct err *err)
 	struct root_change c = { 0 };
 	int ret;
 
-	if ((w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID)) || le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
+	if ((w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) && !w->r->args->chunks && !repair_found(w->r, PROBLEM_GROUP_NO_CHUNK)) || le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
 		return 0;
 	ret = rewrite_tree_collect(w, &p, &items, err);
 	if (!ret)
 		ret = unique(&items);
 	if (!ret && add_system_chunks(w, &items))
 		ret = err_nomem(err);
+	if (!ret)
+		ret = scan_chunks(w, &items, err);
+	if (!ret && w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) && !w->chunks) {
+		vec_fini(&items);
+		return 0;
+	}
 	if (!ret)
 		ret = pack_tree(w, BTRFS_CHUNK_TREE_OBJECTID, &items, &c, err);
 	vec_fini(&items);
@@ -374,10 +434,11 @@ static int rewrite_all(struct rewrite *w, struct err *err)
 	if (!ret)
 		ret = room_init(&w->room, w->s, err);
 	if (!ret)
-		ret = all_trees(w, err);
-	if (!ret)
 		ret = chunk_tree(w, err);
-	if (!ret)
+	/* what the chunks lead to is looked at when they are there */
+	if (!ret && !w->chunks && !w->r->args->chunks)
+		ret = all_trees(w, err);
+	if (!ret && !w->chunks && !w->r->args->chunks)
 		ret = root_tree(w, err);
 	return ret || !w->written ? ret : raw_commit(w->r, w->fs, w->m.transid, err);
 }
@@ -395,7 +456,7 @@ static void rewrite_fini(struct rewrite *w)
 	vec_fini(&w->roots);
 }
 
-static int rewrite_trees(struct repair *r, bool *changed, bool *devices, struct err *err)
+static int rewrite_trees(struct repair *r, bool *changed, bool *devices, bool *chunks, struct err *err)
 {
 	struct survey s = { 0 };
 	struct rewrite w = { .r = r, .s = &s };
@@ -410,6 +471,12 @@ static int rewrite_trees(struct repair *r, bool *changed, bool *devices, struct 
 	if (!ret)
 		ret = rewrite_all(&w, err);
 	*changed = !ret && w.written;
+	*chunks = w.chunks || r->args->chunks;
+	if (*chunks && r->has_keep) {
+		/* made of what was reached without them */
+		blockmap_fini(&r->keep);
+		r->has_keep = false;
+	}
 	*devices = !fs->dev_tree || bad_in(&s, BTRFS_DEV_TREE_OBJECTID);
 	rewrite_fini(&w);
 	survey_fini(&s);
@@ -419,13 +486,13 @@ static int rewrite_trees(struct repair *r, bool *changed, bool *devices, struct 
 
 int fix_blocks(struct repair *r, bool *changed, struct err *err)
 {
-	bool devices = false, written = false, space = false;
-	int ret = rewrite_trees(r, &written, &devices, err);
+	bool devices = false, written = false, space = false, chunks = false;
+	int ret = rewrite_trees(r, &written, &devices, &chunks, err);
 
 	*changed = written;
 	if (written)
 		r->result->changed = true;
-	if (!ret)
+	if (!ret && !chunks)
 		ret = fix_space_too(r, devices, &space, err);
 	*changed |= space;
 	return ret;

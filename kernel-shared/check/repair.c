@@ -64,6 +64,7 @@ static enum fix fix_of(const struct problem_at *p)
 	case PROBLEM_TREE_MISSING:
 	case PROBLEM_ROOT_GENERATION:
 	case PROBLEM_ROOT_ITEM_BAD:
+	case PROBLEM_GROUP_NO_CHUNK:
 		return FIX_BLOCKS;
 	default:
 		break;
@@ -265,10 +266,29 @@ static int begin(struct repair *r, struct err *err)
 	return ret;
 }
 
+static int write_out(struct repair *r, struct err *err)
+{
+	int ret = repair_write(r, err);
+
+	r->result->written = !ret;
+	return ret ? err_wrap(err, ret, "cannot write what was repaired") : 0;
+}
+
+static int only_chunks(struct repair *r, struct err *err)
+{
+	int ret = fix_blocks(r, &r->result->changed, err);
+
+	if (ret || !r->result->changed || r->args->dry_run)
+		return ret;
+	return r->ops->confirm && !r->ops->confirm(r->ops->arg) ? err_set(err, -ECANCELED, "the answer was no") : write_out(r, err);
+}
+
 static int repair(struct repair *r, struct err *err)
 {
 	int ret = begin(r, err);
 
+	if (!ret && r->args->chunks)
+		return only_chunks(r, err);
 	if (!ret)
 		ret = run_check(r, true, err);
 	if (!ret)
@@ -282,9 +302,7 @@ static int repair(struct repair *r, struct err *err)
 	ret = run_check(r, true, err);
 	if (ret || r->args->dry_run)
 		return ret;
-	ret = repair_write(r, err);
-	r->result->written = !ret;
-	return ret ? err_wrap(err, ret, "cannot write what was repaired") : 0;
+	return write_out(r, err);
 }
 
 int repair_run(struct env *env, const struct repair_args *args, const struct repair_ops *ops, struct repair_result *result, struct err *err)

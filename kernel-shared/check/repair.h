@@ -14,6 +14,7 @@ struct repair_args {
 	const char *undo;             /* file for taking it back, NULL: none */
 	bool dry_run;                 /* shows what would be done, writes nothing */
 	bool init_csum_tree, init_extent_tree;
+	bool chunks;                  /* nothing but the chunk tree, from what lies on the devices */
 };
 
 struct repair_ops {
@@ -26,6 +27,10 @@ struct repair_ops {
 	int (*opened)(void *arg, struct fs *fs);
 	/* A log waits: is it to be thrown away? */
 	bool (*clear_log)(void *arg);
+	/* Devices are read from end to end for chunks: how far. May be NULL. */
+	void (*scanned)(void *arg, unsigned device, u64 done, bool end);
+	/* All is ready to be written; false: it is not to be. May be NULL. */
+	bool (*confirm)(void *arg);
 	void *arg;
 };
 

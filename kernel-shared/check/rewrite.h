@@ -25,6 +25,7 @@ struct rewrite {
 	VEC(struct root_change) roots;
 	struct hmap lost;             /* nothing of it was saved; told already */
 	u64 written;
+	u64 chunks;                   /* found again on the devices */
 	u8 chunk_uuid[BTRFS_UUID_SIZE];
 };
 
