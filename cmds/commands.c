@@ -70,6 +70,12 @@ GROUP(qgroup, "qgroup", QGROUP, "btrfs qgroup <command> [options] <path>", "mana
 	X(quota_status)
 GROUP(quota, "quota", QUOTA, "btrfs quota <command> [options] <path>", "manage filesystem quota settings")
 
+/* In the incumbent's experimental builds only: it may not make an abbreviation ambiguous. */
+extern const struct cmd cmd_reflink_clone;
+static const struct cmd *const reflink_rows[] = { &cmd_reflink_clone, NULL };
+const struct cmd cmd_reflink = { .name = "reflink", .usage = { "btrfs reflink <command> <args>" }, .subs = reflink_rows, .info = "reflink, shallow file copies: clone",
+	.flags = CMD_OURS };
+
 #define REPLACE(X)
 GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace a device in the filesystem")
 
@@ -112,7 +118,8 @@ GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "ma
 	X(subvolume) \
 	X(help) \
 	X(version) \
-	X(offline)
+	X(offline) \
+	X(reflink)
 GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <command> [options] [<args>]", NULL)
 
 /* What btrbox is by the name of a link or by its first word. */
