@@ -120,7 +120,6 @@ struct cmd_ctx {
 	int verbosity;                 /* 0 quiet, 1 default, 2 info, 3 verbose, 4 debug; -1 unset (cli 2.2) */
 	bool dry_run, json;
 	struct units units;
-	bool units_given;
 	int progress;                  /* enum progress_when */
 	const char *undo;              /* --undo FILE */
 	const char *program;           /* argv[0] as typed: before messages of standalone programs */

@@ -309,7 +309,6 @@ static bool unit_option(struct cmd_ctx *ctx, const char *arg)
 			ctx->units.base = unit_words[i].base;
 		if (unit_words[i].step >= 0)
 			ctx->units.step = unit_words[i].step;
-		ctx->units_given = true;
 		return true;
 	}
 	return false;

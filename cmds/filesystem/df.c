@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs filesystem df: space by type and profile. Spec: cli 8.1. */
+#include <stdio.h>
 #include "cmds/report.h"
+#include "kernel-shared/kapi/sysfs.h"
 
 static void print_text(struct cmd_ctx *ctx, const char *type, const char *profile, u64 total, u64 used)
 {
@@ -27,9 +29,34 @@ static void print_line(struct cmd_ctx *ctx, const char *type, const char *profil
 		print_text(ctx, type, profile, total, used);
 }
 
+/* What the kernel keeps of each type, of mounted filesystems. */
+static void print_sysfs(struct cmd_ctx *ctx, const struct fs_usage *u)
+{
+	static const char *const types[][2] = { { "Data", "data" }, { "Metadata", "metadata" }, { "System", "system" } };
+	static const char *const names[] = { "bg_reclaim_threshold", "bytes_may_use", "bytes_pinned", "bytes_readonly", "bytes_reserved", "bytes_used",
+		"bytes_zone_unusable", "chunk_size", "disk_total", "disk_used", "total_bytes" };
+	char file[64], text[SIZE_TEXT_MAX];
+	u64 v;
+
+	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+		out_printf(ctx->out, "%s:\n", types[t][0]);
+		for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+			snprintf(file, sizeof(file), "allocation/%s/%s", types[t][1], names[n]);
+			if (ksysfs_u64(u->fsid, file, &v))
+				continue;
+			if (n)
+				report_size(ctx, v, text);
+			else
+				snprintf(text, sizeof(text), "%llu%%", v);
+			out_printf(ctx->out, "  %-24s %16s\n", names[n], text);
+		}
+	}
+}
+
 static int df_run(struct cmd_ctx *ctx, void *args)
 {
 	struct fs_usage u;
+	u64 known;
 	int ret = report_usage(ctx, ctx->argv[0], &u);
 
 	if (ret)
@@ -46,6 +73,8 @@ static int df_run(struct cmd_ctx *ctx, void *args)
 	print_line(ctx, "GlobalReserve", "single", u.reserve_size, u.reserve_used);
 	if (ctx->json)
 		out_json_end(ctx->out);
+	else if (cmd_level(ctx) >= 2 && !ksysfs_u64(u.fsid, "allocation/data/total_bytes", &known))
+		print_sysfs(ctx, &u);
 	report_multiple_profiles(ctx, &u);
 	fs_usage_fini(&u);
 	return 0;

@@ -27,7 +27,8 @@ static const char *type_words(u64 multiple, struct strbuf *sb)
 static void print_overall(struct cmd_ctx *ctx, const struct fs_usage *u)
 {
 	struct strbuf types CLEANUP(sb_fini) = STRBUF_INIT;
-	int width = ctx->units_given ? 18 : 10;
+	/* the incumbent's rule, to whom asking for the default is asking for nothing */
+	int width = ctx->units.base != UNIT_BINARY || ctx->units.step ? 18 : 10;
 	char a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX];
 	struct out *o = ctx->out;
 	struct usage_overall all;
