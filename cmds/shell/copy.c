@@ -80,6 +80,24 @@ static int collect_xattr(void *arg, const u8 *name, u16 name_len, const u8 *valu
 	return x.name && x.value && !vec_push(&l->v, x) ? 0 : -ENOMEM;
 }
 
+/* An access list that came from the directory is none of the source's. */
+static int drop_acls(struct copier *c, struct loc to)
+{
+	static const char *const names[] = { "system.posix_acl_access", "system.posix_acl_default" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *value CLEANUP(mem_freep) = NULL;
+		size_t len;
+		int ret = xattr_get(to.root, to.ino, names[i], &value, &len, &c->e->ctx->err);
+
+		if (!ret)
+			ret = op_xattr(c->e->txn, to, names[i], strlen(names[i]), NULL, 0, 0, &c->e->ctx->err);
+		if (ret && ret != -ENODATA)
+			return ret;
+	}
+	return 0;
+}
+
 /* all: every attribute; else only those that belong to the mode. */
 static int copy_xattrs(struct copier *c, struct loc from, struct loc to, bool all)
 {
@@ -104,7 +122,10 @@ static int keep(struct copier *c, struct loc from, const struct inode *in, struc
 {
 	unsigned set = (c->o.keep_owner ? ATTR_UID | ATTR_GID : 0) | (c->o.keep_mode && !inode_is(in, S_IFLNK) ? ATTR_MODE : 0) |
 		(c->o.keep_times ? ATTR_ATIME | ATTR_MTIME : 0);
-	int ret = c->o.keep_xattrs || c->o.keep_mode ? copy_xattrs(c, from, to, c->o.keep_xattrs) : 0;
+	int ret = c->o.keep_mode && !inode_is(in, S_IFLNK) ? drop_acls(c, to) : 0;
+
+	if (!ret && (c->o.keep_xattrs || c->o.keep_mode))
+		ret = copy_xattrs(c, from, to, c->o.keep_xattrs);
 
 	if (!ret && set)
 		ret = op_setattr(c->e->txn, to, set, in, &c->e->ctx->err);

@@ -58,6 +58,7 @@ struct mode_change;
 int mode_parse(const char *text, struct mode_change **out);
 /* The permission bits after the change. old: with type bits; implicit: the umask where no who is given. */
 u32 mode_apply(const struct mode_change *m, u32 old);
+u32 mode_apply_masked(const struct mode_change *m, u32 old, u32 umask);
 /* dates.c: what -d of touch takes: ISO dates, "@SECONDS", "now", and "N units [ago]". -EINVAL. */
 int date_parse(struct env *env, const char *text, struct timespec64 *out);
 /* [[CC]YY]MMDDhhmm[.ss] of touch -t. */

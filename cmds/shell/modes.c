@@ -107,6 +107,11 @@ int mode_parse(const char *text, struct mode_change **out)
 
 u32 mode_apply(const struct mode_change *m, u32 old)
 {
+	return mode_apply_masked(m, old, m->umask);
+}
+
+u32 mode_apply_masked(const struct mode_change *m, u32 old, u32 umask)
+{
 	u32 mode = old & 07777;
 	bool dir = S_ISDIR(old);
 
@@ -126,7 +131,7 @@ u32 mode_apply(const struct mode_change *m, u32 old)
 			bits |= 0111;
 		bits &= who;
 		if (op->masked)
-			bits &= ~m->umask;
+			bits &= ~umask;
 		if (op->op == '+')
 			mode |= bits;
 		else if (op->op == '-')

@@ -26,7 +26,7 @@ static const struct opt chmod_opts[] = {
 };
 #undef OPT_STRUCT
 
-struct chmod { struct edit e; const struct chmod_args *a; const struct mode_change *mode; u32 ref; };
+struct chmod { struct edit e; const struct chmod_args *a; const struct mode_change *mode; u32 ref; bool diagnose; /* the mode stood where options do */ };
 
 static void tell_mode(struct chmod *c, const char *path, u32 old, u32 mode)
 {
@@ -44,6 +44,8 @@ static void tell_mode(struct chmod *c, const char *path, u32 old, u32 mode)
 static int chmod_one(struct chmod *c, const char *path, struct loc loc, const struct inode *inode)
 {
 	struct inode attr = *inode;
+	char is[11], not[11];
+	u32 naive;
 	int ret;
 
 	attr.mode = c->mode ? mode_apply(c->mode, inode->mode) : c->ref;
@@ -53,6 +55,13 @@ static int chmod_one(struct chmod *c, const char *path, struct loc loc, const st
 		return c->a->quiet ? 1 : edit_fail(&c->e, "changing permissions of '%s': %s", path, err_text(&c->e.ctx->err));
 	}
 	tell_mode(c, path, inode->mode, attr.mode);
+	/* "-w" may look like an option that takes it from everybody; the umask says from whom */
+	naive = c->mode && c->diagnose ? mode_apply_masked(c->mode, inode->mode, 0) : attr.mode;
+	if (attr.mode & 07777 & ~naive) {
+		text_mode((inode->mode & S_IFMT) | (attr.mode & 07777), is);
+		text_mode((inode->mode & S_IFMT) | naive, not);
+		return edit_fail(&c->e, "'%s': new permissions are %s, not %s", path, is + 1, not + 1);
+	}
 	return 0;
 }
 
@@ -107,6 +116,7 @@ static int chmod_run(struct cmd_ctx *ctx, void *args)
 		return ret;
 	}
 	c.mode = mode;
+	c.diagnose = !first && mode;
 	if (c.a->reference) {
 		ret = edit_find(&c.e, c.a->reference, true, &loc, &inode);
 		c.ref = inode.mode & 07777;
