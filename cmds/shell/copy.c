@@ -132,6 +132,12 @@ static int keep(struct copier *c, struct loc from, const struct inode *in, struc
 	return ret ? cannot(c, "preserve the attributes of", ret) : 0;
 }
 
+/* What a copy begins with: rights, not the set-id bits. */
+static u32 mode_of(const struct inode *in)
+{
+	return in->mode & (S_IFMT | 0777 | (inode_is(in, S_IFDIR) ? S_ISVTX : 0));
+}
+
 static u64 link_key(struct loc l)
 {
 	return hash_mix2(l.root->tree.id, l.ino);
@@ -142,7 +148,7 @@ static int make(struct copier *c, struct loc from, const struct inode *in, const
 {
 	struct edit *e = c->e;
 	struct err *err = &e->ctx->err;
-	struct new_inode ni = edit_new(e, dir, in->mode);
+	struct new_inode ni = edit_new(e, dir, mode_of(in));
 	struct loc to = { dir.root, 0 };
 	u64 *known = c->o.keep_links && in->nlink > 1 ? hmap_put(&c->links, link_key(from), NULL) : NULL;
 	int ret;
@@ -246,7 +252,7 @@ static int open_target(struct copier *c, const struct inode *in, struct loc *out
 		return inode_is(&there, S_IFDIR) ? 0 : failed(c, "cannot overwrite non-directory '%s' with directory '%s'", sb_str(&c->to), sb_str(&c->from));
 	ret = edit_parent(e, sb_str(&c->to), &dir, &name, &len);
 	if (!ret) {
-		ni = edit_new(e, dir, in->mode);
+		ni = edit_new(e, dir, mode_of(in));
 		ret = op_create(e->txn, dir, name, len, &ni, &out->ino, &e->ctx->err);
 		out->root = dir.root;
 	}
