@@ -112,6 +112,8 @@ static int chattr_entry(void *arg, const struct walk_entry *w)
 	char text[ARRAY_SIZE(letters) + 1];
 	int ret;
 
+	if (walk_leads_nowhere(w))
+		return WALK_SKIP;
 	if (!inode_is(&w->inode, S_IFREG) && !inode_is(&w->inode, S_IFDIR)) {
 		if (!w->depth)
 			edit_fail(&c->e, "Operation not supported while reading flags on %s", w->path);

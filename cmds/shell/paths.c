@@ -117,10 +117,13 @@ void shell_entries_fini(struct shell_entries *e)
 
 int shell_seen_add(struct shell_seen *s, struct loc loc)
 {
-	u64 *slot = hmap_put(&s->roots, (uintptr_t)loc.root, NULL);
+	u64 *slot;
 	struct hmap *inos;
 	bool fresh;
 
+	if (loc.ino == BTRFS_EMPTY_SUBVOL_DIR_OBJECTID)
+		return 1; /* many entries lead to this, which holds nothing */
+	slot = hmap_put(&s->roots, (uintptr_t)loc.root, NULL);
 	if (!slot)
 		return -ENOMEM;
 	if (!*slot)

@@ -69,6 +69,8 @@ static int chmod_entry(void *arg, const struct walk_entry *e)
 {
 	struct chmod *c = arg;
 
+	if (walk_leads_nowhere(e))
+		return WALK_SKIP;
 	if (!inode_is(&e->inode, S_IFLNK))
 		chmod_one(c, e->path, e->loc, &e->inode);
 	return edit_over(&c->e) ? WALK_STOP : WALK_GO;
@@ -194,6 +196,8 @@ static int chown_entry(void *arg, const struct walk_entry *e)
 {
 	struct chown *c = arg;
 
+	if (walk_leads_nowhere(e))
+		return WALK_SKIP;
 	/* links met on the way lead elsewhere: themselves are changed only if asked */
 	if (!inode_is(&e->inode, S_IFLNK) || c->a->no_follow || !e->depth)
 		chown_one(c, e->path, e->loc, &e->inode);

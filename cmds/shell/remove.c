@@ -129,7 +129,7 @@ static int push_dir(struct remover *r, struct levels *ls, struct loc above, cons
 /* One entry: goes at once, or is entered. */
 static int visit(struct remover *r, struct levels *ls, struct loc dir, struct entry *x, bool top)
 {
-	struct dirent d = { .type = x->type, .is_subvol = x->is_subvol, .ino = x->id };
+	struct dirent d = { .name = (const u8 *)x->name, .name_len = x->len, .type = x->type, .is_subvol = x->is_subvol, .ino = x->id };
 	struct edit *e = r->e;
 	struct loc at;
 	int ret;

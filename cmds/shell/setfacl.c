@@ -162,6 +162,8 @@ static int setfacl_entry(void *arg, const struct walk_entry *w)
 	const char *problem;
 	int ret;
 
+	if (walk_leads_nowhere(w))
+		return WALK_SKIP;
 	if (inode_is(&w->inode, S_IFLNK)) {
 		if (!w->depth && !c->a->physical)
 			edit_fail(&c->e, "%s: Operation not supported", w->path);

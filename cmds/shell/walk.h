@@ -15,6 +15,11 @@ struct walk_entry {
 	bool last;                /* of its directory */
 };
 enum { WALK_STOP = -1, WALK_GO = 0, WALK_SKIP = 1 };
+/* A subvolume's entry that a snapshot has inherited: met on the way there is nothing to change about it. */
+static inline bool walk_leads_nowhere(const struct walk_entry *e)
+{
+	return e->depth && e->loc.ino == BTRFS_EMPTY_SUBVOL_DIR_OBJECTID;
+}
 struct walk_ops {
 	/* Before what is below. WALK_SKIP: do not enter this directory. */
 	int (*enter)(void *arg, const struct walk_entry *e);

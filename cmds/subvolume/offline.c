@@ -61,13 +61,15 @@ static int make_parents(struct cmd_ctx *ctx, struct changes *s, const struct tar
 	return ret;
 }
 
-/* As the kernel makes it for a process of this user and umask. */
-static int own_top(struct changes *s, u64 id, struct err *err)
+/* As the kernel makes it for a process of this user and umask: the default access list of the directory narrows the mode, but is not inherited. */
+static int own_top(struct changes *s, struct loc dir, u64 id, struct err *err)
 {
 	struct inode attr = { .mode = S_IFDIR | (0777 & ~own_umask()), .uid = geteuid(), .gid = getegid() };
 	struct loc top = { .ino = BTRFS_FIRST_FREE_OBJECTID };
 	int ret = fs_subvol_root(s->c.fs, id, &top.root, err);
 
+	if (!ret)
+		ret = dir_narrow_mode(dir, &attr.mode, err);
 	return ret ? ret : op_setattr(s->c.txn, top, ATTR_MODE | ATTR_UID | ATTR_GID, &attr, err);
 }
 
@@ -92,7 +94,7 @@ int offline_create(struct cmd_ctx *ctx, struct changes *s, const struct target *
 	if (!ret) {
 		ret = op_subvol_create(s->c.txn, above, name, len, n ? &inherit : NULL, &id, &ctx->err);
 		if (!ret)
-			ret = own_top(s, id, &ctx->err);
+			ret = own_top(s, above, id, &ctx->err);
 		ret = op_end(op, ret, &ctx->err);
 	}
 	if (ret)

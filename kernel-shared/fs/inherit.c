@@ -69,6 +69,18 @@ static int acl_mask(u8 *acl, size_t len, u32 *mode, bool *extended)
 	return 0;
 }
 
+int dir_narrow_mode(struct loc dir, u32 *mode, struct err *err)
+{
+	char *acl CLEANUP(mem_freep) = NULL;
+	bool extended;
+	size_t len;
+	int ret = xattr_get(dir.root, dir.ino, acl_default, &acl, &len, err);
+
+	if (!ret)
+		acl_mask((u8 *)acl, len, mode, &extended);
+	return ret == -ENODATA ? 0 : ret;
+}
+
 static int inherit_acl(struct txn *txn, struct loc dir, struct loc inode, u32 *mode, struct err *err)
 {
 	char *acl CLEANUP(mem_freep) = NULL;

@@ -38,6 +38,9 @@ int op_rmdir(struct txn *txn, struct loc dir, const void *name, size_t len, stru
 enum { RENAME_NOREPLACE_OP = 1, RENAME_EXCHANGE_OP = 2 };
 int op_rename(struct txn *txn, struct loc from, const void *name, size_t len, struct loc to, const void *new_name, size_t new_len, unsigned flags, struct err *err);
 
+/* The mode of something new in dir, narrowed by the directory's default access list, if it has one. */
+int dir_narrow_mode(struct loc dir, u32 *mode, struct err *err);
+
 /* Metadata. set: which members of attr count. */
 enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_ATIME = 8, ATTR_MTIME = 16, ATTR_CTIME = 32, ATTR_OTIME = 64, ATTR_FLAGS = 128, ATTR_KEEP_SUID = 256 };
 int op_setattr(struct txn *txn, struct loc loc, unsigned set, const struct inode *attr, struct err *err);

@@ -25,7 +25,7 @@ class Node:
         self.kind, self.parent, self.name, self.subvol = kind, parent, name, subvol
         self.kids = {}
         self.inode = self
-        self.nlink, self.size, self.readonly, self.nocow, self.acl = 1, 0, False, False, False
+        self.nlink, self.size, self.readonly, self.nocow, self.dangling = 1, 0, False, False, False
         self.xattrs = set()
     def path(self):
         return (self.parent.path() + b'/' if self.parent.parent else b'') + self.name if self.parent else b'.'
@@ -159,10 +159,26 @@ def op_cp():
     opt = R.choice([b'', b'-p ', b'--reflink=never ', b'-a '])
     return [(b'cp ' + opt + q(n.path()) + b' ' + q(c.path()),) * 2]
 
-def clone(n):
-    c = Node(n.kind); c.size = n.inode.size; c.acl = n.acl; c.xattrs = set(n.inode.xattrs)
+def copy_of(n, deep):
+    """deep: subvolumes below become directories; else a snapshot, in which a subvolume leaves an entry that leads nowhere."""
+    c = Node(n.kind); c.size = n.inode.size; c.xattrs = set(n.inode.xattrs); c.nocow = n.inode.nocow; c.dangling = n.dangling
     for k in n.kids.values():
-        add(c, k.name, clone(k))
+        if k.subvol and not deep: c.dangling = True
+        else: add(c, k.name, copy_of(k, deep))
+    return c
+
+def pairs(a, b):
+    yield a, b
+    for name, k in b.kids.items():
+        yield from pairs(a.kids[name], k)
+
+def clone(n, deep=True):
+    c = copy_of(n, deep)
+    twins = {}
+    for a, b in pairs(n, c):
+        first = twins.setdefault(id(a.inode), b)
+        if first is not b: first.nlink += 1
+        b.inode = first
     return c
 
 def setgid(d):
@@ -179,7 +195,7 @@ def op_cp_tree():
 
 def op_put():
     d = pick('d'); src = os.path.join(WORK, 'tree%d' % R.randrange(3)).encode()
-    t = Node('d')
+    t, inodes = Node('d'), {}
     for dp, dns, fns in os.walk(src):
         at = t
         rel = os.path.relpath(dp, src)
@@ -188,7 +204,9 @@ def op_put():
         for x in dns: add(at, x, Node('d'))
         for x in fns:
             p = os.path.join(dp, x); st = os.lstat(p)
-            k = Node('l' if os.path.islink(p) else 'f' if os.path.isfile(p) else 's'); k.size = st.st_size; k.nlink = st.st_nlink
+            k = Node('l' if os.path.islink(p) else 'f' if os.path.isfile(p) else 's'); k.size = st.st_size
+            k.inode = inodes.setdefault(st.st_ino, k)
+            if k.inode is not k: k.inode.nlink += 1
             add(at, x, k)
     if setgid(d): return None
     name = new_name(d); add(d, name, t)
@@ -199,7 +217,7 @@ def op_mv():
     if not n: return None
     d = pick('d', True, lambda d: not any(x is d for x in n.below()))
     if d.top() is not n.top():
-        if len(list(n.below())) > 30 or any(x.subvol or x.nlink > 1 or x.inode is not x or x.inode.nocow for x in n.below()): return None
+        if len(list(n.below())) > 30 or any(x.subvol or x.dangling or x.inode.nlink > 1 or x.inode.nocow for x in n.below()): return None
     src, name = n.path(), new_name(d)
     del n.parent.kids[n.name]; add(d, name, n)
     return [(b'mv ' + q(src) + b' ' + q(n.path()),) * 2]
@@ -226,7 +244,7 @@ def op_symlink():
 
 def forget(n):
     for x in n.below():
-        if x.inode is not x or x.nlink > 1: x.inode.nlink -= 1
+        x.inode.nlink -= 1
     del n.parent.kids[n.name]
 
 def op_rm():
@@ -242,7 +260,7 @@ def op_rm_tree():
     return [(b'rm -r ' + q(p),) * 2]
 
 def op_rmdir():
-    n = pick('d', True, lambda n: n.parent and not n.subvol and not n.kids)
+    n = pick('d', True, lambda n: n.parent and not n.subvol and not n.kids and not n.dangling)
     if not n: return None
     p = n.path(); forget(n)
     return [(b'rmdir ' + q(p),) * 2]
@@ -250,7 +268,7 @@ def op_rmdir():
 def op_chmod():
     n = pick('fd')
     mode = R.choice([b'644', b'0600', b'4755', b'2750', b'1777', b'u+x', b'go-w', b'a=rX', b'u=rwx,g=u,o=', b'+t', b'u-s,g-s', b'g=u-w'])
-    opt = b'-R ' if n.kind == 'd' and not n.subvol and R.random() < 0.3 and not any(x.subvol for x in n.below()) else b''
+    opt = b'-R ' if n.kind == 'd' and not n.subvol and R.random() < 0.3 and not any(x.subvol or x.dangling for x in n.below()) else b''
     return [(b'chmod ' + opt + mode + b' ' + q(n.path()),) * 2]
 
 def op_chown():
@@ -294,7 +312,8 @@ def op_setfacl():
 def op_chattr():
     n = pick('fd')
     flag = R.choice([b'c', b'd', b'A', b'S'])
-    return [(b'chattr ' + R.choice([b'+', b'-']) + flag + b' ' + q(n.path()),) * 2]
+    # what could not be compressed is marked so, which excludes the flag
+    return [(b'chattr -m ' + q(n.path()),) * 2, (b'chattr ' + R.choice([b'+', b'-']) + flag + b' ' + q(n.path()),) * 2]
 
 def op_compress():
     n = pick('f', True, lambda n: not n.inode.nocow)
@@ -309,33 +328,15 @@ def op_subvol_create():
     d = pick('d'); name = b's%d' % R.randrange(10 ** 6); add(d, name, Node('d', subvol=True))
     return [(b'subvolume create ' + q(join(d, name)), b'btrfs -q subvolume create ' + q(join(d, name)))]
 
-def snapshot_of(n):
-    c = Node(n.kind); c.size = n.inode.size; c.acl = n.acl; c.xattrs = set(n.inode.xattrs); c.nlink = n.inode.nlink; c.nocow = n.inode.nocow
-    for k in n.kids.values():
-        if k.subvol:
-            # what stands for a subvolume that the snapshot has not got
-            continue
-        add(c, k.name, snapshot_of(k))
-    return c
-
 def op_snapshot():
     s = pick('d', False, lambda n: n.subvol and len(list(n.below())) < 400)
     d = pick('d')
     if sum(1 for n in ROOT.below() if n.subvol) > 25: return None
-    name = b'snap%d' % R.randrange(10 ** 6); c = snapshot_of(s); c.subvol = True
-    # links between the copies
-    twins = {}
-    for a, b in pairs(s, c):
-        twins.setdefault(id(a.inode), b); b.inode = twins[id(a.inode)]
+    name = b'snap%d' % R.randrange(10 ** 6); c = clone(s, False); c.subvol = True
     ro = R.random() < 0.4; c.readonly = ro; src = s.path()
     add(d, name, c)
     opt = b'-r ' if ro else b''
     return [(b'subvolume snapshot ' + opt + q(src) + b' ' + q(join(d, name)), b'btrfs -q subvolume snapshot ' + opt + q(src) + b' ' + q(join(d, name)))]
-
-def pairs(a, b):
-    yield a, b
-    for name, k in b.kids.items():
-        yield from pairs(a.kids[name], k)
 
 def op_subvol_delete():
     n = pick('d', False, lambda n: n.parent and n.subvol and not n.parent.top().readonly and not any(x.subvol and x is not n for x in n.below()))
@@ -434,6 +435,7 @@ def main():
     if offline(['--dry-run', IMAGE, 'subvolume', 'create', '/probe']).returncode == 0: ops += SUBVOL_OPS
     global LOG
     LOG = open(os.path.join(WORK, 'log'), 'wb')
+    if OPTIONS: run(['mount', '-o', 'remount,' + OPTIONS[1], MOUNT])
     choices = [f for f, w in ops for _ in range(w)]
     make_trees()
     step, checked = 0, 0
