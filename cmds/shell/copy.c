@@ -293,6 +293,17 @@ static void leave(struct copier *c)
 	shell_entries_fini(&f.entries);
 }
 
+/* What a mount shows of a subvolume's entry that leads nowhere: the owner of the directory around it, the time of looking. */
+static void make_up(struct copier *c, struct inode *in)
+{
+	if (c->frames.len) {
+		in->uid = c->frames.v[c->frames.len - 1].inode.uid;
+		in->gid = c->frames.v[c->frames.len - 1].inode.gid;
+	}
+	env_now(c->e->ctx->env, &in->mtime.sec, &in->mtime.nsec);
+	in->atime = in->mtime;
+}
+
 /* Whatever is at from, to to. top: an argument. */
 static int copy_any(struct copier *c, bool top)
 {
@@ -307,6 +318,8 @@ static int copy_any(struct copier *c, bool top)
 		c->rc = 1;
 		return edit_cannot(c->e, "stat", sb_str(&c->from), ret);
 	}
+	if (from.ino == BTRFS_EMPTY_SUBVOL_DIR_OBJECTID)
+		make_up(c, &in);
 	if (inode_is(&in, S_IFDIR))
 		return enter(c, from, &in);
 	if (inode_is(&in, S_IFLNK))

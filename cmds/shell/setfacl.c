@@ -117,6 +117,24 @@ static bool concerns(const struct setfacl *c, bool is_default)
 	return false;
 }
 
+/* Without extended entries: the group has what the mask left it. */
+static int base_only(const struct acl *from, struct acl *out)
+{
+	const struct acl_entry *mask = acl_find(from, ACL_MASK, 0);
+
+	for (size_t i = 0; i < from->len; i++) {
+		struct acl_entry x = from->v[i];
+
+		if (!(x.tag & (ACL_USER_OBJ | ACL_GROUP_OBJ | ACL_OTHER)))
+			continue;
+		if (x.tag == ACL_GROUP_OBJ && mask)
+			x.perm &= mask->perm;
+		if (vec_push(out, x))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* One of the two lists of a file. */
 static int change(struct setfacl *c, struct loc loc, const struct inode *inode, bool is_default, const char **problem)
 {
@@ -133,13 +151,10 @@ static int change(struct setfacl *c, struct loc loc, const struct inode *inode, 
 		return 0;
 	}
 	ret = load(&c->e, loc, inode, false, &access);
-	if (!ret && !is_default && !set && c->a->remove_all) { /* the mask's part of the group's rights stays with the group */
-		for (size_t i = 0; i < access.len && !ret; i++)
-			if (access.v[i].tag & (ACL_USER_OBJ | ACL_GROUP_OBJ | ACL_OTHER) && vec_push(&a, access.v[i]))
-				ret = -ENOMEM;
-	} else if (!ret && !set && !wipe) {
+	if (!ret && !is_default && !set && c->a->remove_all)
+		ret = base_only(&access, &a);
+	else if (!ret && !set && !wipe)
 		ret = load(&c->e, loc, inode, is_default, &a);
-	}
 	if (!ret)
 		ret = apply_entries(c, &a, inode, is_default, &masked);
 	if (!ret)
