@@ -155,12 +155,15 @@ install: all
 	for n in btrbox $$(./btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs.fish $(share)/fish/vendor_completions.d/$$n.fish; done
 	for n in $$(./btrbox --man list); do f=Documentation/man/$$n.md; [ -f $$f ] || f=; ./btrbox --man $$n $$f >$(share)/man/man8/$$n.8 || exit 1; done
 
+problems:
+	Documentation/problems.py
+
 help:
 	@sed -n 's/^\#\# //p' Makefile
 clean:
 	rm -rf build build-* btrbox btrbox.static links
 FORCE:
-.PHONY: all links test-programs fuzz-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install help clean FORCE
+.PHONY: all links test-programs fuzz-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install problems help clean FORCE
 -include $(OBJS:.o=.d) $(UNITS:=.d) $(BENCHES:=.d) $(DRIVERS:=.d)
 
 ## make            builds btrbox and the folder links/
@@ -172,6 +175,7 @@ FORCE:
 ## make fuzz       runs the fuzz targets; F= picks one
 ## make static     one static binary, btrbox.static
 ## make install    PREFIX (/usr/local), DESTDIR: program, links, completion, manual pages
+## make problems Documentation/problems.md from the table of problems
 ## make deps       installs what building, testing and the demo need
 ## make clean
 ## Optional libraries: UDEV=0 READLINE=0 ARCHIVE=0 DEFLATE=0 LZO=0 ZSTD=0 leave one out.

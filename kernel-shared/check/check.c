@@ -50,6 +50,21 @@ static int add_bare(struct check *c, u64 id, const struct root *root, struct err
 	return live_add_tree(c, &t, err);
 }
 
+/* Fields that other ones tell. */
+static void check_root_item(struct check *c, const struct ctree *t, const struct disk_root_item *ri, const struct where *w)
+{
+	u64 newest = c->geo->generation + 1;
+
+	if (t->kind == TREE_OTHER && t->refs != 1)
+		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_RULE, *w, (s64)t->id, "its reference count is not 1");
+	if (t->kind == TREE_SUBVOL && t->refs > 1)
+		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_RULE, *w, (s64)t->id, "its reference count is greater than 1");
+	if (is_fstree(t->id) && le64_get(ri->root_dirid) != BTRFS_FIRST_FREE_OBJECTID && t->refs)
+		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_RULE, *w, (s64)t->id, "its root directory is not 256");
+	if (is_fstree(t->id) && (le64_get(ri->ctransid) > newest || le64_get(ri->otransid) > newest || le64_get(ri->rtransid) > newest))
+		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_NEWER, *w, (s64)t->id);
+}
+
 static int add_item(struct check *c, const struct item *item, struct err *err)
 {
 	struct where w = { .tree = BTRFS_ROOT_TREE_OBJECTID, .key = item->key };
@@ -73,6 +88,7 @@ static int add_item(struct check *c, const struct item *item, struct err *err)
 	}
 	if (t.kind == TREE_SUBVOL && t.refs)
 		t.weight = env_random_u64(c->env) | 1;
+	check_root_item(c, &t, &ri, &w);
 	if (t.generation > c->geo->generation + 1)
 		REPORT(c, CHECK_FS_ROOTS, ROOT_GENERATION, w, (s64)t.id, t.generation, c->geo->generation + 1);
 	return live_add_tree(c, &t, err);
@@ -151,6 +167,13 @@ static int phase_extents(struct check *c, struct err *err)
 	return ret ? ret : pass_exact(c, err);
 }
 
+static int phase_root_items(struct check *c, struct err *err)
+{
+	int ret = add_trees(c, err);
+
+	return ret ? ret : pass_root_items(c, err);
+}
+
 static int phase_csums(struct check *c, struct err *err)
 {
 	return c->args->data_csum ? pass_data(c, err) : 0;
@@ -179,7 +202,7 @@ static u64 phase_items(const struct check *c, enum check_phase phase)
 static int check_phases(struct check *c, struct err *err)
 {
 	static int (*const phases[])(struct check *c, struct err *err) = {
-		[CHECK_LOG] = phase_log, [CHECK_ROOT_ITEMS] = add_trees, [CHECK_EXTENTS] = phase_extents, [CHECK_CSUMS] = phase_csums,
+		[CHECK_LOG] = phase_log, [CHECK_ROOT_ITEMS] = phase_root_items, [CHECK_EXTENTS] = phase_extents, [CHECK_CSUMS] = phase_csums,
 		[CHECK_ROOT_REFS] = pass_roots, [CHECK_QUOTA] = phase_quota,
 	};
 	int ret = 0;

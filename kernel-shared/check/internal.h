@@ -136,7 +136,7 @@ struct subvol_entry { u64 child, dir, index, transid, weight; u16 name_len; cons
 
 enum { INO_BUCKETS = 1 << 17 };
 
-struct chunk_rec { u64 start, length, type, owner, key_objectid; u16 num_stripes, sub_stripes; struct disk_stripe *stripes; bool invalid, matched; };
+struct chunk_rec { struct disk_chunk head; u64 start, length, type, owner, key_objectid; u16 num_stripes, sub_stripes; struct disk_stripe *stripes; bool invalid, matched; };
 struct devext_rec { u64 devid, physical, length, chunk; bool matched; };
 struct group_rec { u64 start, length, flags, used, found, objectid; bool matched; };
 
@@ -241,6 +241,7 @@ u32 subvol_bucket(u64 id);
 void suspect_inode(struct check *c, u64 ino);
 void suspect_bucket(struct check *c, u32 bucket);
 
+int pass_root_items(struct check *c, struct err *err);
 int pass_roots(struct check *c, struct err *err);
 int pass_log(struct check *c, struct err *err);       /* there is one */
 

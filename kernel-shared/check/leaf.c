@@ -60,6 +60,7 @@ static int keep_chunk(struct check *c, const struct item *item)
 
 	if (!d)
 		return 0;
+	r.head = *d;
 	r.length = le64_get(d->length);
 	r.type = le64_get(d->type);
 	r.owner = le64_get(d->owner);

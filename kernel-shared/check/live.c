@@ -61,7 +61,7 @@ static void report_findings(struct check *c, const struct claim *cl, const struc
 
 		REPORT(c, CHECK_EXTENTS, BLOCK_RULE, w, f->v[i].text);
 		if (i + 1 == f->len)
-			REPORT(c, CHECK_EXTENTS, BLOCK_LOST, w, w.bytenr);
+			REPORT(c, CHECK_EXTENTS, BLOCK_BAD, w, w.bytenr);
 	}
 }
 

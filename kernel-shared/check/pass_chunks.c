@@ -169,6 +169,7 @@ static u64 devext_sum(const struct check *c, u64 devid)
 static void check_device_super(struct check *c, const struct device *d, const struct disk_dev_item *item, const struct where *w)
 {
 	const struct disk_dev_item *in_super = &d->sb.dev_item;
+	struct disk_dev_item x;
 	u64 devid = le64_get(item->devid);
 
 	if (d->seed || d->stale || le64_get(in_super->devid) != devid)
@@ -177,6 +178,11 @@ static void check_device_super(struct check *c, const struct device *d, const st
 		REPORT(c, CHECK_EXTENTS, DEV_SUPER_TOTAL, *w, devid, le64_get(item->total_bytes), le64_get(in_super->total_bytes));
 	if (le64_get(in_super->bytes_used) != le64_get(item->bytes_used))
 		REPORT(c, CHECK_EXTENTS, DEV_SUPER_USED, *w, devid, le64_get(item->bytes_used), le64_get(in_super->bytes_used));
+	x = *in_super;
+	x.total_bytes = item->total_bytes;
+	x.bytes_used = item->bytes_used;
+	if (memcmp(&x, item, sizeof(x)))
+		REPORT(c, CHECK_EXTENTS, DEV_SUPER, *w, devid);
 }
 
 static void check_device(struct check *c, const struct disk_dev_item *item)
@@ -197,6 +203,40 @@ static void check_device(struct check *c, const struct disk_dev_item *item)
 	if (!dump && d->bdev->size < total)
 		REPORT(c, CHECK_EXTENTS, DEV_SMALL, w, d->bdev->size, total);
 	check_device_super(c, d, item, &w);
+}
+
+/* --- the superblock's copy of the system chunks --- */
+
+static const struct chunk_rec *find_chunk(const struct check *c, u64 start)
+{
+	struct chunk_rec want = { .start = start };
+
+	return c->chunks.len ? bsearch(&want, c->chunks.v, c->chunks.len, sizeof(want), chunk_cmp) : NULL;
+}
+
+static void check_sys_array(struct check *c)
+{
+	const struct disk_chunk *d;
+	struct key key;
+	u32 pos = 0, size;
+	size_t listed = 0, system = 0;
+
+	while (super_sys_chunk_next(c->fs->sb, &pos, &key, &d, &size, NULL) > 0) {
+		const struct chunk_rec *ch = find_chunk(c, key.offset);
+		struct where w = { .tree = BTRFS_CHUNK_TREE_OBJECTID, .key = key, .bytenr = key.offset, .len = le64_get(d->length) };
+
+		listed++;
+		if (!ch || memcmp(&ch->head, d, sizeof(*d)) || (size - sizeof(*d)) / sizeof(struct disk_stripe) != ch->num_stripes ||
+		    memcmp(ch->stripes, d->stripes, ch->num_stripes * sizeof(struct disk_stripe)))
+			REPORT(c, CHECK_EXTENTS, CHUNK_SYS_ARRAY, w, key.offset);
+	}
+	for (size_t i = 0; i < c->chunks.len; i++)
+		system += (c->chunks.v[i].type & BTRFS_BLOCK_GROUP_SYSTEM) != 0;
+	if (listed < system) {
+		struct where w = { .tree = BTRFS_CHUNK_TREE_OBJECTID };
+
+		REPORT(c, CHECK_EXTENTS, CHUNK_SYS_ARRAY, w, 0ULL);
+	}
 }
 
 static void check_super_devices(struct check *c)
@@ -232,5 +272,6 @@ int pass_chunks(struct check *c, struct err *err)
 	for (size_t i = 0; i < c->devices.len; i++)
 		check_device(c, &c->devices.v[i]);
 	check_super_devices(c);
+	check_sys_array(c);
 	return 0;
 }

@@ -25,7 +25,9 @@ static void check_copy(struct check *c, const struct device *d, int copy, const 
 	struct disk_super sb;
 	int ret = volume_read_super(d->bdev, copy, &sb, &err);
 
-	if (ret)
+	if (ret && !copy && !c->args->other_super)
+		REPORT(c, CHECK_EXTENTS, SUPER_FIRST, w, d->devid, d->bdev->name, err_text(&err));
+	else if (ret)
 		REPORT(c, CHECK_EXTENTS, SUPER_COPY, w, copy, d->devid, d->bdev->name, err_text(&err));
 	else if (le64_get(sb.generation) != le64_get(first->generation))
 		REPORT(c, CHECK_EXTENTS, SUPER_COPY, w, copy, d->devid, d->bdev->name, "it is of another generation than the first");
