@@ -11,6 +11,20 @@ static int refuse_flags(struct cmd_ctx *ctx, unsigned fs_flags)
 	return fs_flags & LOOKING ? cmd_error(ctx, "rescue options, usebackuproot and --force are for looking: nothing is written with them") : 0;
 }
 
+int session_reload(struct cmd_ctx *ctx)
+{
+	struct session *s = ctx->session;
+
+	s->batch = NULL;
+	s->batch_failed = false;
+	if (fs_reload(&s->dev->fs, &ctx->err)) {
+		s->fs = NULL;
+		return cmd_fail(ctx, "cannot open the filesystem again, the session is over");
+	}
+	s->fs = s->dev->fs;
+	return s->settle(ctx);
+}
+
 int session_writable(struct cmd_ctx *ctx)
 {
 	struct session *s = ctx->session;
@@ -22,6 +36,14 @@ int session_writable(struct cmd_ctx *ctx)
 		return cmd_error(ctx, "the session is over");
 	if (s->read_only)
 		return cmd_error(ctx, "the session is read-only (-o ro)");
+	if (s->dev && !s->dev->fs->writer) {
+		/* open for changes in place; now everything has to be right */
+		s->dev->fs->flags = FS_OPEN_WRITE | (s->fs_flags & FS_OPEN_DEGRADED) | (dry_run ? FS_OPEN_DRY_RUN : 0);
+		s->dev->fs->vol->flags &= ~VOLUME_LENIENT;
+		ret = session_reload(ctx);
+		if (ret)
+			return ret;
+	}
 	if (s->dev && (dry_run != s->dev->dry_run || (undo && (!s->dev->undo || strcmp(undo, s->dev->undo))) ))
 		return cmd_error(ctx, "--dry-run and --undo hold for a whole session: give them before the device");
 	if (s->dev)
@@ -37,18 +59,36 @@ int session_writable(struct cmd_ctx *ctx)
 	return s->settle(ctx);
 }
 
-int session_reload(struct cmd_ctx *ctx)
+int session_in_place(struct cmd_ctx *ctx)
+{
+	struct session *s = ctx->session;
+	int ret;
+
+	if (!s->fs)
+		return cmd_error(ctx, "the session is over");
+	if (s->read_only)
+		return cmd_error(ctx, "the session is read-only (-o ro)");
+	if (s->batch || s->atomic)
+		return cmd_error(ctx, "changes in place belong to no batch: 'commit' or 'abort' ends one, and --atomic makes one");
+	if (s->dev)
+		return 0;
+	ret = change_device_open(ctx, &s->target, FS_OPEN_IN_PLACE | FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_DEGRADED | FS_OPEN_QUIET,
+				 s->dry_run || ctx->dry_run ? CHANGE_DRY_RUN : 0, ctx->undo ? ctx->undo : s->undo, &s->dev);
+	if (ret)
+		return ret;
+	fs_close(s->fs);
+	s->fs = s->dev->fs;
+	s->stale = true;
+	return 0;
+}
+
+void session_refresh(struct cmd_ctx *ctx)
 {
 	struct session *s = ctx->session;
 
-	s->batch = NULL;
-	s->batch_failed = false;
-	if (fs_reload(&s->dev->fs, &ctx->err)) {
-		s->fs = NULL;
-		return cmd_fail(ctx, "cannot open the filesystem again, the session is over");
-	}
-	s->fs = s->dev->fs;
-	return s->settle(ctx);
+	if (s->stale && s->fs)
+		session_reload(ctx);
+	s->stale = false;
 }
 
 int session_begin(struct cmd_ctx *ctx)

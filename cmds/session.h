@@ -23,10 +23,15 @@ struct session {
 	bool dry_run, atomic;        /* atomic: the first change begins a batch, which the end of the session commits; until then nothing at all is written */
 	struct change_device *dev;   /* open for writing */
 	struct txn *batch;
+	bool stale;                  /* blocks were changed in place: what is in memory is void at the next line */
 	bool batch_failed;           /* a command of the batch failed half way: it can only be given up */
 };
 /* All print what fails and return the exit code or 0. */
 int session_writable(struct cmd_ctx *ctx);
+/* Opens the devices for changes in place (fs/inplace.h), as far as the filesystem can be opened at all; no batch may be open. */
+int session_in_place(struct cmd_ctx *ctx);
+/* Before each line: opens anew what was changed in place. */
+void session_refresh(struct cmd_ctx *ctx);
 int session_begin(struct cmd_ctx *ctx);   /* opens a batch */
 int session_commit(struct cmd_ctx *ctx);
 int session_abort(struct cmd_ctx *ctx);

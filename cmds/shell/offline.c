@@ -33,11 +33,15 @@ static int find_top(struct cmd_ctx *ctx, struct shell *sh)
 	int ret = 0;
 
 	err_clear(&ctx->err);
+	sh->session.top = sh->session.cwd = (struct loc){ NULL, 0 };
 	if (sh->o.subvolid) {
 		ret = fs_subvol_root(fs, sh->o.subvolid, &root, &ctx->err);
 		if (ret)
 			return cmd_error(ctx, "cannot open subvolume %llu: %s", sh->o.subvolid, ret == -ENOENT ? strerror(ENOENT) : err_text(&ctx->err));
 	}
+	/* Whoever looks at blocks as they are needs no directories. */
+	if (!root && fs->flags & (FS_OPEN_LENIENT | FS_OPEN_IN_PLACE))
+		return 0;
 	if (!root)
 		return cmd_error(ctx, "the top-level subvolume cannot be read; name another by -o subvolid=");
 	sh->session.top = (struct loc){ root, BTRFS_FIRST_FREE_OBJECTID };
@@ -84,6 +88,8 @@ static int open_shell(struct cmd_ctx *ctx, struct shell *sh, const struct offlin
 	struct cmd_ctx inner = *ctx;
 
 	s->fs_flags = sh->o.fs_flags | (a->force ? FS_OPEN_FORCE_MOUNTED | FS_OPEN_WARN_MOUNTED : FS_OPEN_REFUSE_MOUNTED);
+	if (ctx->argc > 1 && verb_is_inside(ctx->argv[1]))
+		s->fs_flags |= FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_DEGRADED | FS_OPEN_NO_LOG_REPLAY;
 	s->read_only = sh->o.read_only;
 	s->opts = sh->o.write;
 	s->settle = settle;

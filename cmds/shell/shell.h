@@ -33,6 +33,9 @@ extern const struct cmd hash_target; /* `btrfs offline hash ADDRESS`, outside of
 /* One command line of words. Returns its exit code. */
 int shell_run(struct cmd_ctx *ctx, int argc, char **argv);
 
+/* One of the verbs that look at blocks as they are (node, item, field): the filesystem is opened as far as that goes, the log left alone. */
+bool verb_is_inside(const char *word);
+
 /* Is the row worth naming? groups: only rows with commands below them. */
 bool shell_shows(const struct cmd *c, bool groups);
 

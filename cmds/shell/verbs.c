@@ -25,11 +25,13 @@
 	X(du) \
 	X(extents) \
 	X(fallocate) \
+	X(field) \
 	X(find) \
 	X(get) \
 	X(getfattr) \
 	X(hash) \
 	X(help) \
+	X(item) \
 	X(lcd) \
 	X(ln) \
 	X(ls) \
@@ -38,6 +40,7 @@
 	X(mkfifo) \
 	X(mknod) \
 	X(mv) \
+	X(node) \
 	X(punch) \
 	X(put) \
 	X(pwd) \
@@ -114,6 +117,7 @@ int shell_run(struct cmd_ctx *ctx, int argc, char **argv)
 
 	if (!words)
 		return cmd_error(ctx, "not enough memory");
+	session_refresh(ctx);
 	memcpy(words, argv, (size_t)argc * sizeof(*words));
 	take_format(&inner, &argc, words);
 	if (argc && !strcmp(words[0], "?"))

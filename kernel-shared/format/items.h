@@ -70,6 +70,7 @@ void print_disk_key(struct print_ctx *p, const struct disk_key *key);
 void print_objectid(struct print_ctx *p, u64 objectid, u8 type);
 void print_block(struct print_ctx *p, const void *block);              /* header, keys or items with bodies; broken slots as the spec says */
 void print_block_header(struct print_ctx *p, const void *block);
+bool print_slot(struct print_ctx *p, const void *block, int slot);     /* one item of a leaf as print_block does it; false: it lies outside */
 void print_super(struct print_ctx *p, const struct disk_super *sb, const char *device, u64 bytenr, bool full); /* cli 15.4, without the trailing empty line */
 void print_super_head(struct strbuf *sb, const char *device, u64 bytenr); /* its first two lines alone */
 const char *root_name(u64 objectid);                                   /* "fs", "extent", "file" ...: the NAME of cli 15.5 */

@@ -95,7 +95,7 @@ static void print_ptrs(struct print_ctx *p, const void *block, u32 n)
 	}
 }
 
-static bool print_slot(struct print_ctx *p, const void *block, int slot)
+bool print_slot(struct print_ctx *p, const void *block, int slot)
 {
 	const struct disk_item *h = &block_items(block)[slot];
 	u32 offset = le32_get(h->offset), size = le32_get(h->size), leafdata = geo_leafdata(p->geo);
