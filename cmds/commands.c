@@ -80,7 +80,15 @@ const struct cmd cmd_reflink = { .name = "reflink", .usage = { "btrfs reflink <c
 GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace a device in the filesystem")
 
 #define RESCUE(X) \
+	X(rescue_chunk_recover) \
+	X(rescue_super_recover) \
 	X(rescue_zero_log) \
+	X(rescue_fix_device_size) \
+	X(rescue_fix_data_checksum) \
+	X(rescue_create_control_device) \
+	X(rescue_clear_ino_cache) \
+	X(rescue_clear_space_cache) \
+	X(rescue_clear_uuid_tree) \
 	X(rescue_undo)
 GROUP(rescue, "rescue", RESCUE, "btrfs rescue <command> [options] <path>", "toolbox for specific rescue operations")
 
@@ -131,6 +139,7 @@ GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <comma
 	X(fsck) \
 	X(find_root) \
 	X(map_logical) \
+	X(select_super) \
 	X(corrupt_block)
 PROGRAMS(DECLARE)
 const struct cmd *const programs[] = { PROGRAMS(ROW) NULL };

@@ -18,6 +18,7 @@ struct mend {
 	u64 transid;
 	struct arena arena;           /* bytes of items that were changed; lives as long as the mend */
 	u64 fixed, dropped;           /* items */
+	u64 told_tree;                /* whose inode cache was told of last */
 	const struct blockmap *live;  /* NULL: unknown */
 	bool scan_all;                /* the extent tree has holes */
 	struct found_index *index;    /* orphans.c: made when first asked for */

@@ -228,6 +228,13 @@ static int make_inode(struct mend *m, const struct place *p, u64 ino, struct men
 	return vec_push(out, ((struct mended_item){ key, (u8 *)i, sizeof(*i) }));
 }
 
+static void tell_ino_cache(struct mend *m, u64 tree)
+{
+	if (m->told_tree != tree && m->r->ops->ino_cache_gone)
+		m->r->ops->ino_cache_gone(m->r->ops->arg, tree);
+	m->told_tree = tree;
+}
+
 int mend_leaf(struct mend *m, const struct place *p, const u8 *block, struct mended_items *out, struct err *err)
 {
 	struct slots slots = VEC_INIT;
@@ -247,6 +254,10 @@ int mend_leaf(struct mend *m, const struct place *p, const u8 *block, struct men
 		struct key was = it.key;
 		int bad;
 
+		if (m->r->args->ino_cache && (it.key.objectid == BTRFS_FREE_INO_OBJECTID || it.key.objectid == BTRFS_FREE_SPACE_OBJECTID) && is_fstree(p->tree)) {
+			tell_ino_cache(m, p->tree);
+			continue;
+		}
 		if (lacks_inode(m, p, &it, out->len ? &out->v[out->len - 1] : NULL))
 			ret = make_inode(m, p, it.key.objectid, out);
 		if (ret)

@@ -274,7 +274,7 @@ static int write_out(struct repair *r, struct err *err)
 	return ret ? err_wrap(err, ret, "cannot write what was repaired") : 0;
 }
 
-static int only_chunks(struct repair *r, struct err *err)
+static int only_blocks(struct repair *r, struct err *err)
 {
 	int ret = fix_blocks(r, &r->result->changed, err);
 
@@ -287,8 +287,8 @@ static int repair(struct repair *r, struct err *err)
 {
 	int ret = begin(r, err);
 
-	if (!ret && r->args->chunks)
-		return only_chunks(r, err);
+	if (!ret && (r->args->chunks || r->args->ino_cache))
+		return only_blocks(r, err);
 	if (!ret)
 		ret = run_check(r, true, err);
 	if (!ret)

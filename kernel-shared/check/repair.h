@@ -14,6 +14,7 @@ struct repair_args {
 	const char *undo;             /* file for taking it back, NULL: none */
 	bool dry_run;                 /* shows what would be done, writes nothing */
 	bool init_csum_tree, init_extent_tree;
+	bool ino_cache;               /* nothing but the inode caches that old kernels left in subvolumes, which go */
 	bool chunks;                  /* nothing but the chunk tree, from what lies on the devices */
 };
 
@@ -29,6 +30,8 @@ struct repair_ops {
 	bool (*clear_log)(void *arg);
 	/* Devices are read from end to end for chunks: how far. May be NULL. */
 	void (*scanned)(void *arg, unsigned device, u64 done, bool end);
+	/* A subvolume had an inode cache. May be NULL. */
+	void (*ino_cache_gone)(void *arg, u64 root);
 	/* All is ready to be written; false: it is not to be. May be NULL. */
 	bool (*confirm)(void *arg);
 	void *arg;

@@ -5,6 +5,7 @@
 
 #include "kernel-shared/check/internal.h"
 #include "kernel-shared/check/repair.h"
+#include "kernel-shared/check/rescue.h"
 #include "kernel-shared/fs/change.h"
 #include "kernel-shared/fs/open.h"
 
@@ -84,8 +85,6 @@ u32 inode_type(struct filefix *f, struct root *root, u64 ino); /* S_IFMT bits, b
 /* Trees that the open filesystem has, by id. NULL: none. */
 struct root *fix_root_of(struct fs *fs, u64 id);
 
-/* devsize.c: sizes of devices and of the filesystem as fix-device-size makes them; used: bytes_used of devices as well. *changed: something was. */
-int device_sizes_fix(struct fs *fs, struct txn *txn, bool used, void (*say)(void *arg, const char *text), void *arg, bool *changed, struct err *err);
 /* csumfill.c: sums of data that has none. */
 int csum_fill(struct fs *fs, struct txn *txn, u64 bytenr, u64 len, u64 *filled, struct err *err);
 /* All sums of the filesystem anew, from what its files refer to. */

@@ -175,7 +175,7 @@ static int rewrite_here(struct rewrite *w, const struct place *p, struct entries
 	whole = is_whole(w, p, block) && !keys_reach_beyond(p, block);
 	if (p->level)
 		return rewrite_node(w, p, block, whole, out, err);
-	if (whole && block_nritems(block))
+	if (whole && block_nritems(block) && !w->r->args->ino_cache)
 		return vec_push(out, ((struct entry){ block_key(block, 0), p->bytenr, block_generation(block) })) ? err_nomem(err) : 0;
 	return rewrite_leaf(w, p, block, out, err);
 }

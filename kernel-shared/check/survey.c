@@ -189,6 +189,19 @@ static bool beyond_bound(const struct claim *cl, const void *block)
 	return key_cmp(&last, &bound) >= 0;
 }
 
+/* Items of an inode cache that are to go. */
+static bool has_ino_cache(const struct survey *s, const struct live_block *b)
+{
+	struct key key = KEY(BTRFS_FREE_INO_OBJECTID, 0, 0);
+	bool exact;
+	int slot;
+
+	if (!s->r->args->ino_cache || !b->data || block_level(b->data) || !is_fstree(block_owner(b->data)))
+		return false;
+	slot = block_search(b->data, &key, &exact);
+	return slot < (int)block_nritems(b->data) && ({ struct key k = block_key(b->data, slot); k.objectid == BTRFS_FREE_INO_OBJECTID || k.objectid == BTRFS_FREE_SPACE_OBJECTID; });
+}
+
 static bool is_bad(struct check *c, const struct live_block *b)
 {
 	if (!b->data || b->findings->len || (block_generation(b->data) > c->geo->generation && c->trees.v[b->claims->tree].kind != TREE_LOG))
@@ -248,7 +261,7 @@ static int survey_block(struct live_watch *w, struct check *c, const struct live
 	bool counts = s->facts && t->kind != TREE_LOG, full;
 	int ret = blockmap_set(&s->live, bytenr) < 0 ? -ENOMEM : keep_trees(s, c);
 
-	if (!ret && is_bad(c, b))
+	if (!ret && (is_bad(c, b) || has_ino_cache(s, b)))
 		ret = keep_bad(s, c, b);
 	if (!ret && counts)
 		ret = root_refs(s, c, b);
