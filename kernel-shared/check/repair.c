@@ -277,7 +277,13 @@ static int write_out(struct repair *r, struct err *err)
 static int only_blocks(struct repair *r, struct err *err)
 {
 	int ret = fix_blocks(r, &r->result->changed, err);
+	bool more;
 
+	/* what is gone had checksums */
+	if (!ret && r->args->ino_cache && r->result->changed)
+		ret = run_check(r, false, err);
+	if (!ret && r->args->ino_cache && pending(r, FIX_CSUMS))
+		ret = fix_csums(r, &more, err);
 	if (ret || !r->result->changed || r->args->dry_run)
 		return ret;
 	return r->ops->confirm && !r->ops->confirm(r->ops->arg) ? err_set(err, -ECANCELED, "the answer was no") : write_out(r, err);
