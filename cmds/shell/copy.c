@@ -262,6 +262,23 @@ static int open_target(struct copier *c, const struct inode *in, struct loc *out
 	return 0;
 }
 
+/* Would the copy lie inside its source? */
+static bool lies_below(struct copier *c, struct loc from)
+{
+	struct loc at, above;
+	const char *name;
+	size_t len;
+
+	if (edit_parent(c->e, sb_str(&c->to), &at, &name, &len))
+		return false;
+	while (at.root != from.root || at.ino != from.ino) {
+		if (dir_parent(at.root, at.ino, &above, NULL) || (above.root == at.root && above.ino == at.ino))
+			return false;
+		at = above;
+	}
+	return true;
+}
+
 static int enter(struct copier *c, struct loc from, const struct inode *in)
 {
 	struct frame f = { .from = from, .inode = *in, .from_len = c->from.len, .to_len = c->to.len };
@@ -269,6 +286,8 @@ static int enter(struct copier *c, struct loc from, const struct inode *in)
 
 	if (!c->o.recursive)
 		return failed(c, "-r not specified; omitting directory '%s'", sb_str(&c->from));
+	if (!c->frames.len && lies_below(c, from))
+		return failed(c, "cannot copy a directory, '%s', into itself, '%s'", sb_str(&c->from), sb_str(&c->to));
 	if (open_target(c, in, &f.to))
 		return 1;
 	if (!shell_seen_add(&c->seen, from))

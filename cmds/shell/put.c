@@ -238,7 +238,7 @@ static int split_host(const char *path, char **above, char **name)
 	if (*name && !**name)
 		*above = mem_strdup(path);
 	else
-		*above = start ? mem_strndup(path, start) : mem_strdup(".");
+		*above = start ? mem_strndup(path, start > 1 ? start - 1 : 1) : mem_strdup(".");
 	return *above && *name ? 0 : -ENOMEM;
 }
 
@@ -313,6 +313,11 @@ static void put_one(struct putter *p, const char *source, const char *to, bool i
 		return;
 	}
 	ret = split_host(source, &above, &from);
+	if (!ret && !*from && edit_find(e, to, true, &dir, NULL) == -ENOENT) { /* the directory itself under a name that is new */
+		free(from);
+		from = mem_strdup(".");
+		ret = from ? 0 : -ENOMEM;
+	}
 	if (!ret && !*from)
 		ret = edit_find(e, to, true, &dir, NULL);
 	else if (!ret)
