@@ -104,7 +104,8 @@ GROUP(scrub, "scrub", SCRUB, "btrfs scrub <command> [options] <path>|<device>", 
 	X(subvolume_set_default) \
 	X(subvolume_find_new) \
 	X(subvolume_show) \
-	X(subvolume_sync)
+	X(subvolume_sync) \
+	X(subvolume_diff)
 GROUP(subvolume, "subvolume", SUBVOLUME, "btrfs subvolume <command> <args>", "manage subvolumes: create, delete, list, etc")
 
 /* The incumbent's words in its order, then ours. */

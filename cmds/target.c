@@ -126,11 +126,16 @@ void target_close(struct cmd_ctx *ctx, struct fs *fs)
 
 bool target_same_devices(const struct target *a, const struct target *b)
 {
+	struct stat x, y;
+
 	if (a->devices.len != b->devices.len)
 		return false;
-	for (size_t i = 0; i < a->devices.len; i++)
-		if (strcmp(a->devices.v[i], b->devices.v[i]))
+	for (size_t i = 0; i < a->devices.len; i++) {
+		if (!strcmp(a->devices.v[i], b->devices.v[i]))
+			continue;
+		if (stat(a->devices.v[i], &x) || stat(b->devices.v[i], &y) || x.st_dev != y.st_dev || x.st_ino != y.st_ino)
 			return false;
+	}
 	return true;
 }
 

@@ -23,7 +23,7 @@ int target_parse(const char *arg, struct target *out);
 /* The same for an argument of a command: inside a session it is a TARGET_INSIDE without devices, whatever the text. -ENOMEM. */
 int target_arg(struct cmd_ctx *ctx, const char *arg, struct target *out);
 void target_fini(struct target *t);
-/* Do both name the same devices, in the same words? */
+/* Do both name the same devices? */
 bool target_same_devices(const struct target *a, const struct target *b);
 /* The address again as text: "a.img,b.img:/x". */
 void target_name(const struct target *t, struct strbuf *out);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "common/mem.h"
 #include "kernel-shared/kapi/send.h"
 #include "kernel-shared/kapi/subvol.h"
 
@@ -94,22 +95,6 @@ int send_choose_parent(struct cmd_ctx *ctx, struct send_run *r, const struct sen
 
 /* ---- What the arguments name ---- */
 
-/* Are these two addresses of the same devices? */
-static bool same_devices(const struct target *a, const struct target *b)
-{
-	struct stat x, y;
-
-	if (a->devices.len != b->devices.len)
-		return false;
-	for (size_t i = 0; i < a->devices.len; i++) {
-		if (!strcmp(a->devices.v[i], b->devices.v[i]))
-			continue;
-		if (stat(a->devices.v[i], &x) || stat(b->devices.v[i], &y) || x.st_dev != y.st_dev || x.st_ino != y.st_ino)
-			return false;
-	}
-	return true;
-}
-
 static int find_inside(struct cmd_ctx *ctx, struct send_run *r, const char *first, struct send_source *s)
 {
 	struct fs *fs = r->subvols.fs;
@@ -124,7 +109,7 @@ static int find_inside(struct cmd_ctx *ctx, struct send_run *r, const char *firs
 		target_fini(&a);
 		return cmd_error(ctx, "not enough memory");
 	}
-	if (b.kind == TARGET_HOST || !same_devices(&a, &b))
+	if (b.kind == TARGET_HOST || !target_same_devices(&a, &b))
 		ret = cmd_error(ctx, "all subvolumes must be from the same filesystem");
 	else if (b.kind == TARGET_DEVICE)
 		ret = cmd_error(ctx, "not a subvolume: %s (name one inside it: %s:/PATH)", s->arg, s->arg);
@@ -173,8 +158,11 @@ static int find_source(struct cmd_ctx *ctx, struct send_run *r, const char *arg,
 
 	*s = (struct send_source){ .arg = arg, .host = { .fd = -1 } };
 	ret = r->subvols.fs ? find_inside(ctx, r, ctx->argv[0], s) : find_mounted(ctx, r, s);
-	if (!ret && !(le64_get(s->item.flags) & BTRFS_ROOT_SUBVOL_RDONLY))
-		ret = cmd_error(ctx, "%ssubvolume %s is not read-only", what, arg);
+	if (!ret && !(le64_get(s->item.flags) & BTRFS_ROOT_SUBVOL_RDONLY)) {
+		char *full CLEANUP(mem_freep) = r->subvols.fs ? NULL : realpath(arg, NULL);
+
+		ret = cmd_error(ctx, "%ssubvolume %s is not read-only", what, full ? full : arg);
+	}
 	if (ret)
 		host_close(&s->host);
 	return ret;
@@ -257,10 +245,10 @@ static int choose_version(struct cmd_ctx *ctx, struct send_run *r)
 	if (a->compressed && version < 2)
 		return cmd_error(ctx, "--compressed-data requires protocol version >= 2 (requested %llu)", version);
 	r->version = version;
-	if (send_level(ctx) > 1)
-		env_msg(ctx->env, MSG_NOTE, "Protocol version requested: %u (supported %u)", r->version, most);
 	if (a->no_data && send_level(ctx) > 1)
 		env_msg(ctx->env, MSG_NOTE, "Mode NO_FILE_DATA enabled");
+	if (send_level(ctx) > 1)
+		env_msg(ctx->env, MSG_NOTE, "Protocol version requested: %u (supported %u)", r->version, most);
 	return 0;
 }
 

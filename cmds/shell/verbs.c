@@ -22,6 +22,7 @@
 	X(cp) \
 	X(dedupe) \
 	X(df) \
+	X(diff) \
 	X(du) \
 	X(extents) \
 	X(fallocate) \

@@ -1,38 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The content of one file. Its extents, old and new, come in order of their offsets; two cursors, what the file has and what the receiver has, move along them,
- * so that nothing needs to be kept but the two extents at hand. Spec: send-stream 6.11. */
-#include "common/mem.h"
+/* The content of one file: what it has, and the receiver has not. Spec: send-stream 6.11. */
 #include "kernel-shared/send/gen.h"
 
-#include <stdlib.h>
-
 enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2 };
+
+static int range(void *arg, u64 from, u64 to, const struct file_extent_view *l, const struct file_extent_view *r);
 
 int content_begin(struct gen *g, const struct inode *inode, const struct inode *old, const struct spath *path)
 {
 	struct content *c = &g->content;
-	u8 *room = c->inlined;
 
-	*c = (struct content){ .inode = *inode, .fresh = !old, .old_size = old ? old->size : 0, .path = path, .inlined = room };
+	filediff_begin(&c->diff, g->fs->geo->sectorsize, range, g);
+	*c = (struct content){ .diff = c->diff, .inode = *inode, .fresh = !old, .old_size = old ? old->size : 0, .path = path };
 	return 0;
 }
 
 void content_fini(struct gen *g)
 {
-	free(g->content.inlined);
-	g->content.inlined = NULL;
-}
-
-static bool has_bytes(const struct file_extent_view *x)
-{
-	return x->type == BTRFS_FILE_EXTENT_INLINE || (x->type == BTRFS_FILE_EXTENT_REG && x->disk_bytenr);
-}
-
-static u64 range_end(const struct gen *g, const struct file_extent_view *x)
-{
-	u64 end = extent_end(x), sector = g->fs->geo->sectorsize;
-
-	return end > -sector ? end : round_up_p2(end, sector);
+	filediff_fini(&g->content.diff);
 }
 
 static int range_command(struct gen *g, enum send_cmd_id cmd, u32 mode, u64 from, u64 to)
@@ -92,11 +77,11 @@ static int flush_send(struct gen *g)
 	while (!ret && from < to) {
 		struct clone_from source;
 
-		ret = clone_find(g, &c->left, from, to, &source);
+		ret = clone_find(g, &c->diff.left, from, to, &source);
 		if (ret)
 			return ret;
 		if (!source.len)
-			return send_bytes_of(g, &c->left, from, to);
+			return send_bytes_of(g, &c->diff.left, from, to);
 		ret = clone_send(g, from, &source);
 		from += source.len;
 	}
@@ -110,22 +95,16 @@ static int flush_both(struct gen *g)
 	return ret ? ret : flush_send(g);
 }
 
-/* The same bytes of the same extent on disk. */
-static bool same_bytes(const struct file_extent_view *l, const struct file_extent_view *r)
-{
-	return l->type != BTRFS_FILE_EXTENT_INLINE && l->type == r->type && l->disk_bytenr == r->disk_bytenr && l->compression == r->compression &&
-		l->start - l->offset == r->start - r->offset;
-}
-
 /* [from, to) in which l and r (NULL: a hole) do not change. */
-static int range(struct gen *g, u64 from, u64 to, const struct file_extent_view *l, const struct file_extent_view *r)
+static int range(void *arg, u64 from, u64 to, const struct file_extent_view *l, const struct file_extent_view *r)
 {
+	struct gen *g = arg;
 	struct content *c = &g->content;
 	int ret = 0;
 
-	if (l && r && same_bytes(l, r))
+	if (l && r && filediff_same_bytes(l, r))
 		return 0;
-	if (l && has_bytes(l)) {
+	if (l && filediff_has_bytes(l)) {
 		if (c->hole_to)
 			ret = flush_hole(g);
 		if (!ret && c->send_to != from)
@@ -135,7 +114,7 @@ static int range(struct gen *g, u64 from, u64 to, const struct file_extent_view 
 		c->send_to = to;
 		return ret;
 	}
-	if (r && has_bytes(r)) {
+	if (r && filediff_has_bytes(r)) {
 		if (c->hole_to != from)
 			ret = flush_both(g);
 		if (c->hole_to != from)
@@ -152,69 +131,15 @@ static int range(struct gen *g, u64 from, u64 to, const struct file_extent_view 
 	return ret || from >= to ? ret : range_command(g, SEND_C_FALLOCATE, FALLOC_KEEP_SIZE, from, to);
 }
 
-/* All up to there has been seen. */
-static int advance(struct gen *g, u64 to)
-{
-	struct content *c = &g->content;
-	int ret = 0;
-
-	while (!ret && c->pos < to) {
-		u64 left = c->have_left ? range_end(g, &c->left) : 0, right = c->have_right ? range_end(g, &c->right) : 0;
-		bool l = left > c->pos, r = right > c->pos;
-		u64 end = to;
-
-		if (!l && !r) {
-			c->pos = to;
-			break;
-		}
-		if (l)
-			end = min_t(u64, end, left);
-		if (r)
-			end = min_t(u64, end, right);
-		ret = range(g, c->pos, end, l ? &c->left : NULL, r ? &c->right : NULL);
-		c->pos = end;
-	}
-	return ret;
-}
-
-static int take_left(struct gen *g, const struct item *item)
-{
-	struct content *c = &g->content;
-	int ret = flush_send(g);
-
-	if (ret)
-		return ret;
-	ret = file_extent_parse(item, &c->left);
-	if (ret)
-		return err_set(g->err, ret, "a file extent at %llu is too short", item->key.offset);
-	c->have_left = true;
-	if (c->left.type == BTRFS_FILE_EXTENT_INLINE && c->left.inline_len) {
-		free(c->inlined);
-		c->inlined = mem_dup(c->left.inline_data, c->left.inline_len);
-		c->left.inline_data = c->inlined;
-		return c->inlined ? 0 : err_nomem(g->err);
-	}
-	return 0;
-}
-
 int content_item(struct gen *g, const struct item *item, const struct item *old, bool same)
 {
 	struct content *c = &g->content;
-	int ret = advance(g, item ? item->key.offset : old->key.offset);
+	int ret = filediff_advance(&c->diff, item ? item->key.offset : old->key.offset);
 
-	if (ret)
-		return ret;
-	if (same) {
-		c->have_left = c->have_right = false;
-		return flush_both(g);
-	}
-	if (item && (ret = take_left(g, item)))
-		return ret;
-	if (old) {
-		c->have_right = true;
-		ret = file_extent_parse(old, &c->right);
-	}
-	return ret ? err_set(g->err, ret, "a file extent at %llu is too short", old->key.offset) : 0;
+	/* What is pending is of the extent at hand. */
+	if (!ret && item)
+		ret = flush_both(g);
+	return ret ? ret : filediff_set(&c->diff, item, old, same, g->err);
 }
 
 /* Preallocated extents behind the size. */
@@ -239,7 +164,7 @@ int content_end(struct gen *g)
 {
 	struct content *c = &g->content;
 	u64 size = c->inode.size;
-	int ret = advance(g, -1ULL);
+	int ret = filediff_advance(&c->diff, -1ULL);
 
 	if (!ret)
 		ret = flush_both(g);

@@ -5,6 +5,7 @@
 
 #include "kernel-shared/fs/users.h"
 #include "kernel-shared/send/changes.h"
+#include "kernel-shared/send/filediff.h"
 #include "kernel-shared/send/generate.h"
 
 /* Where content can be cloned from. sources[0] is the tree being sent, sources[1] its parent if there is one. */
@@ -16,14 +17,11 @@ struct clone_source {
 };
 /* The file whose content is being sent. */
 struct content {
+	struct filediff diff;       /* left: what is sent, right: what the receiver has */
 	struct inode inode;
 	bool fresh;                 /* created by this stream: it was empty */
 	u64 old_size;
 	const struct spath *path;
-	u64 pos;                    /* all before is done */
-	bool have_left, have_right;
-	struct file_extent_view left, right; /* what covers pos or begins behind it */
-	u8 *inlined;                /* a copy of left's inline bytes */
 	u64 hole_from, hole_to;     /* pending: bytes that the receiver has and the file has not */
 	u64 send_from, send_to;     /* pending: bytes of left */
 	u64 written;                /* where the last byte written ends */
