@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rounds: check, choose what to fix first, fix it, check again. Ends when nothing is wrong, or nothing that can be fixed gets better. */
-#include "kernel-shared/check/repair_internal.h"
+#include "kernel-shared/check/inventory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -266,9 +266,23 @@ static int begin(struct repair *r, struct err *err)
 	return ret;
 }
 
+/* The last word: no file that could be read may be lost. */
+static int guard(struct repair *r, struct err *err)
+{
+	u64 lost;
+	int ret = inventory_compare(r, &lost, err);
+
+	if (ret || !lost)
+		return ret;
+	return err_set(err, -EPERM, "%llu files that could be read before could not be read after: nothing is written", lost);
+}
+
 static int write_out(struct repair *r, struct err *err)
 {
-	int ret = repair_write(r, err);
+	int ret = r->args->dry_run ? 0 : repair_write(r, err);
+
+	if (r->args->dry_run)
+		return 0;
 
 	r->result->written = !ret;
 	return ret ? err_wrap(err, ret, "cannot write what was repaired") : 0;
@@ -306,9 +320,9 @@ static int repair(struct repair *r, struct err *err)
 	if (r->ops->again)
 		r->ops->again(r->ops->arg);
 	ret = run_check(r, true, err);
-	if (ret || r->args->dry_run)
-		return ret;
-	return write_out(r, err);
+	if (!ret)
+		ret = guard(r, err);
+	return ret ? ret : write_out(r, err);
 }
 
 int repair_run(struct env *env, const struct repair_args *args, const struct repair_ops *ops, struct repair_result *result, struct err *err)
@@ -323,6 +337,7 @@ int repair_run(struct env *env, const struct repair_args *args, const struct rep
 		blockmap_fini(&r.keep);
 	repair_devices_fini(&r);
 	forget(&r);
+	hmap_fini(&r.exempt);
 	vec_fini(&r.found);
 	return ret;
 }

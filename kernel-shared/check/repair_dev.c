@@ -2,6 +2,7 @@
 /* The devices of a repair: opened once, each under an overlay that all rounds write to, and that reaches the disk once, at the end. */
 #include "kernel-shared/check/survey.h"
 
+#include <unistd.h>
 #include "common/mem.h"
 
 static int stack_device(struct repair *r, const char *spec, struct bdev **out, struct err *err)
@@ -26,6 +27,11 @@ static int stack_device(struct repair *r, const char *spec, struct bdev **out, s
 	return 0;
 }
 
+static int borrow(struct repair *r, struct bdev *overlay, struct bdev **out, struct err *err)
+{
+	return bdev_borrow_new(r->below ? overlay->lower : overlay, out) ? err_nomem(err) : 0;
+}
+
 static int open_device(void *arg, const char *spec, struct bdev **out, struct err *err)
 {
 	struct repair *r = arg;
@@ -34,7 +40,7 @@ static int open_device(void *arg, const char *spec, struct bdev **out, struct er
 
 	for (size_t i = 0; i < r->devices.len; i++)
 		if (!strcmp(r->devices.v[i].spec, spec))
-			return bdev_borrow_new(r->devices.v[i].overlay, out) ? err_nomem(err) : 0;
+			return borrow(r, r->devices.v[i].overlay, out, err);
 	d.spec = mem_strdup(spec);
 	if (!d.spec)
 		return err_nomem(err);
@@ -46,7 +52,7 @@ static int open_device(void *arg, const char *spec, struct bdev **out, struct er
 		free(d.spec);
 		return ret;
 	}
-	return bdev_borrow_new(d.overlay, out) ? err_nomem(err) : 0;
+	return borrow(r, d.overlay, out, err);
 }
 
 /* A device that missed writes would be made equal to the others by writing their superblock to it. */
@@ -68,7 +74,7 @@ int repair_open(struct repair *r, unsigned flags, struct fs **out, struct err *e
 	args.open = open_device;
 	args.open_arg = r;
 	/* what was chosen by hand is in the superblock after the first fix */
-	if (r->result->changed) {
+	if (r->result->changed && !r->below) {
 		args.super_copy = -1;
 		args.super_bytenr = args.tree_root = args.chunk_root = 0;
 	}
@@ -83,7 +89,7 @@ int repair_open_raw(struct repair *r, struct fs **out, struct err *err)
 	int ret = repair_open(r, FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_QUIET, out, err);
 
 	if (!ret)
-		(*out)->vol->writable = true;
+		(*out)->vol->writable = !r->below;
 	return ret;
 }
 
@@ -193,8 +199,12 @@ void repair_devices_fini(struct repair *r)
 {
 	struct err ignored = ERR_INIT;
 
+	bool used = r->undo && undo_log_used(r->undo);
+
 	if (r->undo)
 		undo_log_close(r->undo, &ignored);
+	if (r->undo && !used)
+		unlink(r->args->undo);
 	for (size_t i = 0; i < r->devices.len; i++) {
 		bdev_close(r->devices.v[i].overlay);
 		free(r->devices.v[i].spec);

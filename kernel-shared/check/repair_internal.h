@@ -48,6 +48,8 @@ struct repair {
 	struct check_totals totals;
 	struct blockmap keep;         /* what the superblock on disk leads to (and, in mixed block groups, its data) */
 	bool has_keep;
+	bool below;                   /* what is opened shows the devices as they are */
+	struct hmap exempt;           /* hash of tree and inode: files whose extents were put right on purpose */
 	bool csums_made;              /* all of them were made anew */
 	bool rootless;                /* the root tree or the chunk tree cannot be read */
 	bool show;                    /* the check that runs is shown */
