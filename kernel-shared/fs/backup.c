@@ -51,6 +51,16 @@ static int backup_newest(const struct disk_super *sb, unsigned tried)
 	return best;
 }
 
+/* Whoever reads an older commit learns that, and why. */
+static void tell_chosen(const struct fs *fs, int slot, const char *others)
+{
+	u64 generation = le64_get(fs->sb->super_roots[slot].tree_root_gen);
+
+	if (generation < le64_get(fs->sb->generation))
+		env_msg(fs->env, MSG_WARNING, "using the backup root of generation %llu, what was written since then is missing%s%s", generation,
+			*others ? ": " : "", others);
+}
+
 int backup_choose(struct fs *fs, int *slot, struct err *err)
 {
 	struct strbuf said = STRBUF_INIT;
@@ -70,6 +80,8 @@ int backup_choose(struct fs *fs, int *slot, struct err *err)
 		err_set(err, ret, "the superblock has no backup roots");
 	else if (ret && ret != -ENOMEM)
 		err_set(err, ret, "no backup root is whole: %s", sb_str(&said));
+	else if (!ret && !(fs->flags & FS_OPEN_QUIET))
+		tell_chosen(fs, *slot, sb_str(&said));
 	sb_fini(&said);
 	return ret;
 }
