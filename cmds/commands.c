@@ -136,6 +136,7 @@ GROUP(btrfs, "btrfs", BTRFS, "btrfs [global options] <group> [<group>...] <comma
 	X(btrfs) \
 	X(mkfs) \
 	X(image) \
+	X(tune) \
 	X(btrfsck) \
 	X(fsck) \
 	X(find_root) \

@@ -108,6 +108,8 @@ static int start_changes(struct fs *fs, struct err *err)
 
 	if (fs->flags & FS_OPEN_IN_PLACE)
 		return 0;
+	if (write && le64_get(fs->sb->flags) & BTRFS_SUPER_FLAG_CHANGING_FSID)
+		return err_set(err, -EROFS, "a change of the filesystem's uuid was interrupted: btrfstune -u finishes it");
 	if (write && fs->log_root_tree && !replay)
 		return err_set(err, -EROFS, "there is a log that waits to be replayed: without that nothing can be written");
 	if (!write && !replay)

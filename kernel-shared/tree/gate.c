@@ -91,6 +91,9 @@ static int gate_fsid(struct gate *g)
 	for (unsigned i = 0; i < vol->nfsids; i++)
 		if (!memcmp(h->fsid, vol->fsids[i], BTRFS_FSID_SIZE))
 			return 0;
+	/* btrfstune -u was interrupted, or is at work: some blocks have the old one */
+	if (le64_get(vol->sb.flags) & BTRFS_SUPER_FLAG_CHANGING_FSID)
+		return 0;
 	return err_set(g->err, -EIO, "bad tree block %llu, fsid mismatch, want=%s, have=%s", g->ref->bytenr,
 		       uuid_format(vol->fsids[0], want), uuid_format(h->fsid, have));
 }

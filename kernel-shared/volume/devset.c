@@ -139,7 +139,7 @@ int volume_add_dev_item(struct volume *vol, const struct disk_dev_item *item, st
 	memcpy(d->fsid, item->fsid, sizeof(d->fsid));
 	d->total_bytes = le64_get(item->total_bytes);
 	d->bytes_used = le64_get(item->bytes_used);
-	d->seed = memcmp(d->fsid, super_metadata_uuid(&vol->sb), sizeof(d->fsid));
+	d->seed = memcmp(d->fsid, super_metadata_uuid(&vol->sb), sizeof(d->fsid)) && !(le64_get(vol->sb.flags) & BTRFS_SUPER_FLAG_CHANGING_FSID);
 	if (d->seed && !vol->source)
 		ret = volume_add_seed(vol, d->fsid, err);
 	return ret ? ret : check_seed(vol, d, err);
