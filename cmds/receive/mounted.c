@@ -336,7 +336,7 @@ static int open_dest(struct mounted *m)
 
 int receive_mounted(struct receive *rc)
 {
-	struct mounted m = { .note = { { 0 } } };
+	struct mounted m = { .h = { .rc = rc } };
 	int ret;
 
 	hostfs_init(&m.h, rc, &ops);

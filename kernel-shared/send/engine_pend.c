@@ -37,7 +37,10 @@ static int make(struct engine *e, struct err *err)
 	if (ret)
 		return ret;
 	p->create = false;
-	p->set = ni.has_times ? 0 : p->set & ~(unsigned)(ATTR_MODE | ATTR_UID | ATTR_GID);
+	p->set &= ~(unsigned)(ATTR_MODE | ATTR_UID | ATTR_GID);
+	/* Data behind a hole is written in the ordinary way, which changes the times again. */
+	if (ni.has_times && !(p->data_len && p->data_off))
+		p->set = 0;
 	return 0;
 }
 
