@@ -11,7 +11,12 @@
 	static const struct cmd *const id##_rows[] = { rows(ROW) NULL }; \
 	const struct cmd cmd_##id = { .name = words, .usage = { synopsis }, .subs = id##_rows, .info = text };
 
-#define BALANCE(X)
+#define BALANCE(X) \
+	X(balance_start) \
+	X(balance_pause) \
+	X(balance_cancel) \
+	X(balance_resume) \
+	X(balance_status)
 GROUP(balance, "balance", BALANCE, "btrfs balance <command> [options] <path>",
       "balance data across devices, or change block groups using filters")
 

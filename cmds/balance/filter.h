@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The filters of balance as text. Spec: cli 9.1. */
+#ifndef CMDS_BALANCE_FILTER_H
+#define CMDS_BALANCE_FILTER_H
+
+#include "cmds/cmd.h"
+#include "kernel-shared/kapi/balance.h"
+
+/* "usage=5..50,limit=2": adds to f. Errors are printed; the exit code or 0. */
+int filter_parse(struct cmd_ctx *ctx, const char *text, struct kbalance_filter *f);
+/* The block of lines that -v shows. */
+void filter_dump(struct cmd_ctx *ctx, const struct kbalance *b);
+/* "Done, had to relocate 4 out of 5 chunks", or why not. ret: what the kernel answered. The exit code. */
+int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b, int ret);
+
+#endif
