@@ -16,11 +16,28 @@
 	X(balance_pause) \
 	X(balance_cancel) \
 	X(balance_resume) \
-	X(balance_status)
+	X(balance_status) \
+	X(balance_full)
 GROUP(balance, "balance", BALANCE, "btrfs balance <command> [options] <path>",
       "balance data across devices, or change block groups using filters")
 
+#define REPLACE(X) \
+	X(replace_start) \
+	X(replace_status) \
+	X(replace_cancel)
+GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace a device in the filesystem")
+
+/* A group's other place. */
+const struct cmd cmd_device_replace = { .name = "replace", .usage = { "btrfs device replace <command> [<args>]" }, .subs = replace_rows,
+	.info = "replace a device in the filesystem" };
+
 #define DEVICE(X) \
+	X(device_add) \
+	X(device_delete) \
+	X(device_remove) \
+	X(device_replace) \
+	X(device_scan) \
+	X(device_ready) \
 	X(device_stats) \
 	X(device_usage)
 GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and query devices in the filesystem")
@@ -81,9 +98,6 @@ static const struct cmd *const reflink_rows[] = { &cmd_reflink_clone, NULL };
 const struct cmd cmd_reflink = { .name = "reflink", .usage = { "btrfs reflink <command> <args>" }, .subs = reflink_rows, .info = "reflink, shallow file copies: clone",
 	.flags = CMD_OURS };
 
-#define REPLACE(X)
-GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace a device in the filesystem")
-
 #define RESCUE(X) \
 	X(rescue_chunk_recover) \
 	X(rescue_super_recover) \
@@ -97,7 +111,12 @@ GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace 
 	X(rescue_undo)
 GROUP(rescue, "rescue", RESCUE, "btrfs rescue <command> [options] <path>", "toolbox for specific rescue operations")
 
-#define SCRUB(X)
+#define SCRUB(X) \
+	X(scrub_start) \
+	X(scrub_cancel) \
+	X(scrub_resume) \
+	X(scrub_status) \
+	X(scrub_limit)
 GROUP(scrub, "scrub", SCRUB, "btrfs scrub <command> [options] <path>|<device>", "verify checksums of data and metadata")
 
 #define SUBVOLUME(X) \

@@ -171,6 +171,7 @@ judge_kernel() {
 	fi
 	"$PEER" scrub start -B "$T/.judge.mnt" >"$T/.scrub" 2>&1 || { cat "$T/.scrub"; rc=1; }
 	grep -q 'no errors found' "$T/.scrub" || { cat "$T/.scrub"; rc=1; }
+	rm -f "/var/lib/btrfs/scrub.status.$(findmnt -no UUID "$T/.judge.mnt")"
 	umount_fs "$T/.judge.mnt" || rc=1
 	if dmesg 2>/dev/null | sed -n "/$mark/,\$p" | grep -E "BTRFS( |:).*\((device|device:) ?(${names#|})\b" | grep -vE 'BTRFS info|BTRFS: device'; then
 		echo "# the kernel complains"; rc=1

@@ -17,6 +17,8 @@ struct start_args {
 static void wait_for(struct cmd_ctx *ctx, const char *what)
 {
 	host_countdown(ctx, 10);
+	if (env_check_interrupt(ctx->env, NULL))
+		return;
 	out_puts(ctx->out, what);
 	out_flush(ctx->out);
 }
@@ -190,4 +192,15 @@ static const char *const start_details[] = {
 const struct cmd cmd_balance_start = {
 	.name = "start", .usage = { "btrfs balance start [options] <path>" }, .brief = "Balance chunks across the devices", .details = start_details,
 	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 1, .max_args = 1, .flags = CMD_VERBOSE, .run = start_run, .complete = "dir",
+};
+
+/* The old form `btrfs balance --full-balance PATH`. */
+static void full_init(void *args)
+{
+	((struct start_args *)args)->full = true;
+}
+
+const struct cmd cmd_balance_full = {
+	.name = "--full-balance", .usage = { "btrfs balance --full-balance <path>" }, .brief = "Balance all chunks", .opts = start_opts,
+	CMD_ARGS(struct start_args), .init = full_init, .min_args = 1, .max_args = 1, .flags = CMD_HIDDEN, .run = start_run, .complete = "dir",
 };

@@ -2,8 +2,8 @@
 /* mkfs.btrfs. Spec: cli 18. */
 #include <stdlib.h>
 #include "cmds/mkfs/mkfs.h"
-#include "cmds/mkfs/register.h"
 #include "common/mem.h"
+#include "kernel-shared/kapi/device.h"
 
 static int mkfs_make(struct mkfs *k)
 {
@@ -49,7 +49,9 @@ static int mkfs_steps(struct mkfs *k)
 	if (!ret) {
 		k->created = false;
 		mkfs_close_devices(k);
-		register_devices((const char *const *)k->ctx->argv, k->p.ndevs);
+		/* what a mount of several needs where no udev does it; a kernel without btrfs is no failure */
+		for (unsigned i = 0; i < k->p.ndevs; i++)
+			kdevice_scan(k->ctx->argv[i]);
 	} else {
 		mkfs_close_devices(k);
 	}

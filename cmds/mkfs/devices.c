@@ -1,125 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The devices of a new filesystem: who uses them, what is on them, whether they are large enough. Spec: cli 18.3. */
-#include <blkid/blkid.h>
+/* The devices of a new filesystem: opened, and whether they are large enough. Spec: cli 18.3. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cmds/mkfs/mkfs.h"
-#include "common/io.h"
+#include "cmds/newdev/newdev.h"
 #include "common/mem.h"
-
-#define PROBE_LEN MiB(2)
-
-/* ---- what is there already ---- */
-
-/* The two ends of a device, where signatures are, as a sparse file of its size: so a partition of a disk image is probed like any other. */
-static int probe_copy(struct bdev *b, int fd, struct err *err)
-{
-	void *buf CLEANUP(mem_freep) = mem_alloc(1, PROBE_LEN);
-	u64 len = min_t(u64, PROBE_LEN, b->size), tail = b->size - len;
-	int ret;
-
-	if (!buf)
-		return err_nomem(err);
-	ret = bdev_read(b, 0, buf, len, err);
-	if (!ret)
-		ret = io_pwrite(fd, buf, len, 0);
-	if (!ret && tail)
-		ret = bdev_read(b, tail, buf, len, err);
-	if (!ret && tail)
-		ret = io_pwrite(fd, buf, len, tail);
-	return ret;
-}
-
-static const char *probe_value(blkid_probe pr, const char *name)
-{
-	const char *value;
-
-	return blkid_probe_lookup_value(pr, name, &value, NULL) ? NULL : value;
-}
-
-/* Says what was found. */
-static bool probe_report(struct mkfs *k, const char *path, blkid_probe pr)
-{
-	const char *type = probe_value(pr, "TYPE"), *table = probe_value(pr, "PTTYPE"), *label = probe_value(pr, "LABEL");
-
-	if (type && label)
-		cmd_error(k->ctx, "%s appears to contain an existing filesystem (type=%s, label=%s)", path, type, label);
-	else if (type)
-		cmd_error(k->ctx, "%s appears to contain an existing filesystem (type=%s)", path, type);
-	else if (table)
-		cmd_error(k->ctx, "%s appears to contain a partition table (%s)", path, table);
-	return type || table;
-}
-
-static int refuse_content(struct mkfs *k, struct make_device *d)
-{
-	int fd = memfd_create("probe", MFD_CLOEXEC), ret = 0;
-	blkid_probe pr = blkid_new_probe();
-
-	if (fd < 0 || !pr || ftruncate(fd, d->bdev->size) || probe_copy(d->bdev, fd, &k->ctx->err) || blkid_probe_set_device(pr, fd, 0, 0)) {
-		ret = cmd_error(k->ctx, "cannot find out what %s contains: %s", d->path, k->ctx->err.code ? err_text(&k->ctx->err) : strerror(errno));
-	} else {
-		blkid_probe_enable_partitions(pr, 1);
-		blkid_probe_enable_superblocks(pr, 1);
-		blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
-		while (!ret && !blkid_do_probe(pr))
-			if (probe_report(k, d->path, pr))
-				ret = cmd_error(k->ctx, "use the -f option to force overwrite of %s", d->path);
-	}
-	blkid_free_probe(pr);
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-/* ---- opening ---- */
-
-static bool is_swap(const char *path)
-{
-	char *text, *line, *save = NULL, *real = realpath(path, NULL);
-	bool found = false;
-	size_t size;
-
-	if (!real || io_read_file("/proc/swaps", 1 << 20, &text, &size)) {
-		free(real);
-		return false;
-	}
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		size_t len = strlen(real);
-
-		found |= !strncmp(line, real, len) && (line[len] == ' ' || line[len] == '\t');
-	}
-	free(text);
-	free(real);
-	return found;
-}
 
 static int check_use(struct mkfs *k, const char *path)
 {
 	bool plain = !strchr(path, '@');
-	char *who = NULL;
-	int ret;
 
-	if (access(path, F_OK)) {
-		if (k->args->rootdir || !plain)
-			return 0;
-		cmd_error(k->ctx, "mount check: cannot open %s: %s", path, strerror(errno));
-		return cmd_error(k->ctx, "cannot check mount status of %s: %s", path, strerror(errno));
-	}
-	ret = bdev_in_use(path, &who, &k->ctx->err);
-	free(who);
-	if (is_swap(path))
-		return cmd_error(k->ctx, "%s is a swap device", path);
-	if (ret > 0)
-		return cmd_error(k->ctx, "%s is mounted", path);
-	if (ret < 0)
-		return cmd_error(k->ctx, "cannot check mount status of %s: %s", path, strerror(-ret));
-	return 0;
+	return access(path, F_OK) && (k->args->rootdir || !plain) ? 0 : newdev_check_use(k->ctx, path);
 }
 
 static int open_device(struct mkfs *k, struct make_device *d)
@@ -138,7 +30,7 @@ static int open_device(struct mkfs *k, struct make_device *d)
 		k->created = false;
 		return cmd_fail(k->ctx, "unable to open %s", d->path);
 	}
-	return k->args->force || k->created ? 0 : refuse_content(k, d);
+	return k->args->force || k->created ? 0 : newdev_refuse_content(k->ctx, d->bdev, d->path);
 }
 
 static int size_device(struct mkfs *k, struct make_device *d, u64 min)
@@ -197,37 +89,11 @@ void mkfs_close_devices(struct mkfs *k)
 		unlink(k->p.devices[0].path);
 }
 
-/* ---- TRIM ---- */
-
-static bool can_discard(const char *path)
-{
-	static const char *const places[] = { "queue", "../queue" };
-	char name[128], text[32];
-	struct stat st;
-
-	if (stat(path, &st) || !S_ISBLK(st.st_mode))
-		return false;
-	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(name, sizeof(name), "/sys/dev/block/%u:%u/%s/discard_max_bytes", major(st.st_rdev), minor(st.st_rdev), places[i]);
-		if (!io_read_line(name, text, sizeof(text)))
-			return strcmp(text, "0") != 0;
-	}
-	return false;
-}
-
 int mkfs_trim(struct mkfs *k)
 {
-	for (unsigned i = 0; i < k->p.ndevs && !k->args->nodiscard; i++) {
-		struct make_device *d = &k->p.devices[i];
+	int ret = 0;
 
-		if (!d->bdev->block || d->bdev->lower || !can_discard(d->path))
-			continue;
-		cmd_say(k->ctx, 1, "Performing full device TRIM %s (%s) ...\n", d->path, units_human(d->bytes));
-		out_flush(k->ctx->out);
-		for (u64 off = 0; off < d->bytes; off += GiB(1))
-			if (env_check_interrupt(k->ctx->env, &k->ctx->err) ||
-			    bdev_discard(d->bdev, off, min_t(u64, GiB(1), d->bytes - off), &k->ctx->err))
-				return cmd_fail(k->ctx, "cannot discard %s", d->path);
-	}
-	return 0;
+	for (unsigned i = 0; i < k->p.ndevs && !k->args->nodiscard && !ret; i++)
+		ret = newdev_trim(k->ctx, k->p.devices[i].bdev, k->p.devices[i].path, k->p.devices[i].bytes);
+	return ret;
 }

@@ -3,38 +3,6 @@
 #include "common/mem.h"
 #include "kernel-shared/make/internal.h"
 
-/* What old content at the ends of a device might be recognised by. */
-#define WIPE_LEN MiB(2)
-
-static int wipe(struct bdev *b, u64 off, u64 len, const void *zeros, struct err *err)
-{
-	u64 start = off, n = len;
-
-	if (off >= b->size)
-		return 0;
-	len = min_t(u64, len, b->size - off);
-	/* a hole reads as zeros already */
-	if (!bdev_next_data(b, off, &start, &n) && (!n || start >= off + len))
-		return 0;
-	return bdev_write(b, off, zeros, len, err);
-}
-
-static int device_wipe(struct bdev *b, u64 bytes, struct err *err)
-{
-	void *zeros CLEANUP(mem_freep) = mem_zalloc(WIPE_LEN);
-	u64 ends[] = { bytes, b->size };
-	int ret;
-
-	if (!zeros)
-		return err_nomem(err);
-	ret = wipe(b, 0, WIPE_LEN, zeros, err);
-	for (unsigned i = 0; i < ARRAY_SIZE(ends) && !ret; i++)
-		ret = wipe(b, ends[i] > WIPE_LEN ? ends[i] - WIPE_LEN : 0, WIPE_LEN, zeros, err);
-	for (int i = 1; i < BTRFS_SUPER_MIRROR_MAX && !ret; i++)
-		ret = wipe(b, btrfs_super_offset[i], BTRFS_SUPER_INFO_SIZE, zeros, err);
-	return ret;
-}
-
 static void super_init(struct maker *m, struct disk_super *sb)
 {
 	const struct make_params *p = &m->p;
@@ -97,7 +65,7 @@ static int take_devices(struct maker *m, struct err *err)
 		if (m->p.fit != MAKE_FIXED && b->size < BTRFS_BLOCK_RESERVED_1M_FOR_SUPER)
 			ret = bdev_resize(b, BTRFS_BLOCK_RESERVED_1M_FOR_SUPER, err);
 		if (!ret)
-			ret = device_wipe(b, m->p.devices[i].bytes, err);
+			ret = make_wipe_device(b, m->p.devices[i].bytes, err);
 		if (ret)
 			ret = err_wrap(err, ret, "cannot prepare %s", m->p.devices[i].path);
 	}

@@ -52,4 +52,7 @@ u64 maker_allocated(const struct maker *m, u64 type);
 u64 maker_total_bytes(const struct maker *m);
 u64 maker_device_bytes(const struct maker *m, unsigned i);
 
+/* Zeroes what old content is recognised by: the ends of the device and of its first `bytes`, and the places of superblocks. */
+int make_wipe_device(struct bdev *b, u64 bytes, struct err *err);
+
 #endif
