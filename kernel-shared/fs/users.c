@@ -225,8 +225,9 @@ static bool user_offset(const struct users *u, const struct item *item, u64 *out
 static int look_at_leaf(struct users *u, const struct node *leaf)
 {
 	const struct root_set *set;
+	struct { u32 slot; u64 offset; } seen[64];
+	u32 slot = 0;
 	bool fresh;
-	u64 offset;
 	int ret;
 
 	if (!hmap_put(&u->leaves, leaf->bytenr, &fresh))
@@ -234,13 +235,19 @@ static int look_at_leaf(struct users *u, const struct node *leaf)
 	if (!fresh || node_level(leaf))
 		return 0;
 	ret = roots_of(u->r, leaf, &set, u->err);
-	for (size_t i = 0; !ret && i < set->ids.len; i++) {
-		for (u32 slot = 0; !ret && slot < node_nritems(leaf); slot++) {
+	/* The leaf is searched once, however many roots it has; a portion of what is found, then each root has it. */
+	while (!ret && slot < node_nritems(leaf)) {
+		unsigned n = 0;
+
+		for (; slot < node_nritems(leaf) && n < ARRAY_SIZE(seen); slot++) {
 			struct item item = node_item(leaf, slot);
 
-			if (user_offset(u, &item, &offset))
-				ret = u->fn(u->arg, set->ids.v[i], item.key.objectid, offset);
+			if (user_offset(u, &item, &seen[n].offset))
+				seen[n++].slot = slot;
 		}
+		for (size_t i = 0; !ret && n && i < set->ids.len; i++)
+			for (unsigned j = 0; !ret && j < n; j++)
+				ret = u->fn(u->arg, set->ids.v[i], node_key(leaf, seen[j].slot).objectid, seen[j].offset);
 	}
 	return ret;
 }
