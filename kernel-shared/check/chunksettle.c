@@ -85,6 +85,14 @@ static bool striped(u64 flags)
 	return flags & (BTRFS_BLOCK_GROUP_RAID0 | BTRFS_BLOCK_GROUP_RAID10 | BTRFS_BLOCK_GROUP_RAID56_MASK);
 }
 
+static bool is_parity(const struct chunk *c, u64 row, unsigned nr)
+{
+	for (unsigned role = c->data_stripes; c->type & BTRFS_BLOCK_GROUP_RAID56_MASK && role < c->num_stripes; role++)
+		if ((row + role) % c->num_stripes == nr)
+			return true;
+	return false;
+}
+
 /* Does a tree block that was met in this device extent lie where stripe number nr would put it? */
 static bool stripe_fits(const struct chunk_scan *s, const struct chunk *c, const struct scan_extent *e, unsigned nr, bool *known)
 {
@@ -104,7 +112,8 @@ static bool stripe_fits(const struct chunk_scan *s, const struct chunk *c, const
 			at = col * c->sub_stripes + nr % c->sub_stripes;
 		else
 			at = col;
-		if (p->physical - e->physical != row * BTRFS_STRIPE_LEN + off % BTRFS_STRIPE_LEN || at != nr)
+		/* in a row that holds one block alone its parity is the block again */
+		if (p->physical - e->physical != row * BTRFS_STRIPE_LEN + off % BTRFS_STRIPE_LEN || (at != nr && !is_parity(c, row, nr)))
 			return false;
 	}
 	return true;

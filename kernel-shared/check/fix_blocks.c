@@ -165,7 +165,7 @@ static int apply_root(struct rewrite *w, struct mended_items *items, const struc
 		return 0;
 	} else {
 		ri->refs = le32_of(1);
-		ri->root_dirid = le64_of(is_fstree(c->id) ? BTRFS_FIRST_FREE_OBJECTID : 0);
+		ri->root_dirid = le64_of(is_fstree(c->id) || c->id == BTRFS_DATA_RELOC_TREE_OBJECTID ? BTRFS_FIRST_FREE_OBJECTID : 0);
 		ri->inode.generation = le64_of(1);
 		ri->inode.size = le64_of(3);
 		ri->inode.nlink = le32_of(1);
@@ -218,6 +218,39 @@ static int missing_roots(struct rewrite *w, struct mended_items *items, bool sta
 	return ret;
 }
 
+/* Trees that no filesystem can do without, found or empty. */
+static int required_roots(struct rewrite *w, struct mended_items *items, struct err *err)
+{
+	static const struct { u64 id; enum tree_kind kind; } trees[] = {
+		{ BTRFS_FS_TREE_OBJECTID, TREE_SUBVOL }, { BTRFS_CSUM_TREE_OBJECTID, TREE_OTHER }, { BTRFS_DATA_RELOC_TREE_OBJECTID, TREE_SUBVOL },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(trees); i++) {
+		struct ctree t = { .id = trees[i].id, .kind = trees[i].kind };
+		struct root_change c = { 0 };
+		struct found_block b;
+
+		if (find_item(items, KEY(t.id, BTRFS_ROOT_ITEM_KEY, 0)))
+			continue;
+		if (!orphans_root(&w->m, t.id, &b, err)) {
+			c = (struct root_change){ t.id, 0, b.bytenr, b.generation, b.level, true };
+		} else {
+			ret = empty_tree(w, &t, &c, err);
+			c.create = true;
+			repair_say(w->r, "Tree %lld is lost, an empty one takes its place", (s64)t.id);
+		}
+		if (!ret && apply_root(w, items, &c))
+			ret = err_nomem(err);
+	}
+	return ret;
+}
+
+static bool lacks_tree(const struct fs *fs)
+{
+	return !fs->root_tree || !fs->fs_tree || !fs->csum_tree || !fs->data_reloc_tree;
+}
+
 static int unique(struct mended_items *items)
 {
 	size_t n = 0;
@@ -260,7 +293,7 @@ static int root_tree(struct rewrite *w, struct err *err)
 	struct found_block found;
 	int ret = 0;
 
-	if (!w->roots.len && !lost && !bad_in(w->s, BTRFS_ROOT_TREE_OBJECTID))
+	if (!w->roots.len && !lost && !lacks_tree(w->fs) && !bad_in(w->s, BTRFS_ROOT_TREE_OBJECTID))
 		return 0;
 	if (w->fs->root_tree) {
 		p.generation = w->fs->root_tree->tree.generation;
@@ -278,6 +311,8 @@ static int root_tree(struct rewrite *w, struct err *err)
 			ret = err_nomem(err);
 	if (!ret && lost)
 		ret = missing_roots(w, &items, !w->fs->root_tree, err);
+	if (!ret)
+		ret = required_roots(w, &items, err);
 	if (!ret)
 		ret = pack_tree(w, BTRFS_ROOT_TREE_OBJECTID, &items, &c, err);
 	vec_fini(&items);
@@ -433,8 +468,11 @@ static int rewrite_all(struct rewrite *w, struct err *err)
 		ret = keep_found(w, err);
 	if (!ret)
 		ret = room_init(&w->room, w->s, err);
+	/* by itself it belongs to the commit that is there: nothing else has to follow it */
+	w->m.transid--;
 	if (!ret)
 		ret = chunk_tree(w, err);
+	w->m.transid += !w->chunks && !w->r->args->chunks;
 	/* what the chunks lead to is looked at when they are there */
 	if (!ret && !w->chunks && !w->r->args->chunks)
 		ret = all_trees(w, err);

@@ -162,6 +162,8 @@ static int run_check(struct repair *r, bool show, struct err *err)
 	r->rootless = fs && (!fs->root_tree || (!fs->chunk_tree && !(le64_get(fs->sb->flags) & BTRFS_SUPER_FLAG_METADUMP)));
 	if (r->rootless && show)
 		r->ops->say(r->ops->arg, CHANNEL_ERROR, fs->root_tree ? "critical root chunk_root corrupted" : "critical root tree_root corrupted");
+	/* those that no mount does without */
+	r->rootless |= fs && (!fs->fs_tree || !fs->csum_tree || !fs->data_reloc_tree || !fs->extent_tree || !fs->dev_tree);
 	if (!ret)
 		ret = check_run(fs, &r->args->check, &ops, &r->totals, err);
 	r->totals.errors += r->rootless;
