@@ -177,10 +177,11 @@ static void judge_link(struct roots_pass *p, struct link *l)
 
 /* --- entries that no reference explains --- */
 
-/* Entries of a snapshot that lead to subvolumes of its source are no links. The key of a snapshot's root item says when it was made. */
+/* Entries of a snapshot that lead to subvolumes of its source are no links. A snapshot is a root with an offset in its key, and its item says when it was made
+ * (the offset may be the transaction before: snapshots that go on changing in the one that made them). */
 static bool may_dangle(const struct subvol_rec *r, u64 transid)
 {
-	return r->offset && transid <= r->offset;
+	return r->offset && transid <= le64_get(r->ri.otransid);
 }
 
 static bool linked(const struct roots_pass *p, const struct link *l)
