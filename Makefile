@@ -44,7 +44,8 @@ pkgs = $(if $(shell command -v $(PKG_CONFIG)),$(shell $(PKG_CONFIG) $(1)))
 CPPFLAGS_ALL := -I. -include $(BUILD)/config.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(call pkgs,--cflags $(filter-out readline,$(PKGS))) $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 $(OPT) -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wno-gnu-variable-sized-type-not-at-end $(WERROR) -pthread $(CFLAGS)
-LDLIBS_ALL := $(call pkgs,$(PKG_STATIC) --libs $(PKGS)) -lpthread -lm $(LDLIBS)
+# libarchive is loaded when it is needed (kernel-shared/make/archive_lib.h).
+LDLIBS_ALL := $(call pkgs,$(PKG_STATIC) --libs $(filter-out libarchive,$(PKGS))) -ldl -lpthread -lm $(LDLIBS)
 
 SRCS := $(wildcard main.c cmds/*.c cmds/*/*.c common/*.c crypto/*.c kernel-shared/*/*.c)
 OBJS := $(SRCS:%.c=$(BUILD)/%.o)

@@ -4,8 +4,8 @@
 #include "kernel-shared/make/entries.h"
 
 #if HAVE_ARCHIVE
-#include <archive.h>
-#include <archive_entry.h>
+#include "kernel-shared/make/archive_lib.h"
+
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -414,8 +414,10 @@ int archive_list(struct populate *pop, struct err *err)
 {
 	struct unpack u = { .pop = pop, .names = HMAP_INIT, .err = err };
 	u32 nsec;
-	int ret;
+	int ret = archive_lib_load(err);
 
+	if (ret)
+		return err_wrap(err, ret, "cannot read %s", pop->args.dir);
 	env_now(pop->env, &pop->top.mtime, &nsec);
 	if (pop->args.has_owner) {
 		pop->top.uid = pop->args.uid;
