@@ -58,14 +58,13 @@ void subvols_forget(struct subvols *s)
 		free(s->dirs.v[i].path);
 	vec_fini(&s->user_paths);
 	vec_fini(&s->dirs);
+	hmap_fini(&s->dir_index);
 	subvol_list_fini(&s->all);
 }
 
-/* The kernel's root tree. */
-static int load_root(struct subvols *s, struct err *err)
+static int load_range(struct subvols *s, struct key lo, struct key hi, struct err *err)
 {
-	struct ksearch it CLEANUP(ksearch_fini) = ksearch_range(s->host.fd, BTRFS_ROOT_TREE_OBJECTID, KEY(BTRFS_FS_TREE_OBJECTID, BTRFS_ROOT_ITEM_KEY, 0),
-								KEY((1ULL << 48) - 1, BTRFS_ROOT_BACKREF_KEY, -1ULL));
+	struct ksearch it CLEANUP(ksearch_fini) = ksearch_range(s->host.fd, BTRFS_ROOT_TREE_OBJECTID, lo, hi);
 	struct item item;
 	int ret;
 
@@ -77,6 +76,15 @@ static int load_root(struct subvols *s, struct err *err)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+/* The kernel's root tree. What the top level says of those below it, they say themselves. */
+static int load_root(struct subvols *s, struct err *err)
+{
+	/* large from the start, it grows without being copied */
+	int ret = vec_reserve(&s->all, 4096) ? err_nomem(err) : load_range(s, KEY(BTRFS_FS_TREE_OBJECTID, BTRFS_ROOT_ITEM_KEY, 0), KEY(BTRFS_FS_TREE_OBJECTID, BTRFS_ROOT_ITEM_KEY, -1ULL), err);
+
+	return ret ? ret : load_range(s, KEY(BTRFS_FIRST_FREE_OBJECTID, BTRFS_ROOT_ITEM_KEY, 0), KEY((1ULL << 48) - 1, BTRFS_ROOT_BACKREF_KEY, -1ULL), err);
+}
+
 /* What the subvolume of fd says of itself, as an entry of the list; path is taken. */
 static int add_own(struct subvols *s, int fd, char *path, struct err *err)
 {
@@ -85,7 +93,7 @@ static int add_own(struct subvols *s, int fd, char *path, struct err *err)
 	int ret = ksubvol_info(fd, &own);
 
 	if (!ret) {
-		info = (struct subvol_info){ .id = own.id, .parent = own.parent, .dirid = own.dirid, .item = own.item };
+		info = (struct subvol_info){ .id = own.id, .parent = own.parent, .dirid = own.dirid, .item = subvol_item_of(&own.item) };
 		info.deleted = !le32_get(own.item.refs);
 		/* only snapshots have a key offset, and only they have a parent uuid */
 		info.key_offset = uuid_is_null(own.item.parent_uuid) ? 0 : le64_get(own.item.otransid);
@@ -211,20 +219,22 @@ const struct subvol_info *subvols_find(struct subvols *s, u64 id, int *ret, stru
 	return lo < s->all.len && s->all.v[lo].id == id ? &s->all.v[lo] : NULL;
 }
 
-/* The directory of an entry within its tree, with a slash behind; the last one is the likeliest. */
+/* The directory of an entry within its tree, with a slash behind. */
 static int holder_path(struct subvols *s, u64 tree, u64 ino, const char **out, struct err *err)
 {
 	struct strbuf sb = STRBUF_INIT;
+	u64 *known;
 	int ret;
 
 	*out = "";
 	if (ino == BTRFS_FIRST_FREE_OBJECTID)
 		return 0;
-	for (size_t i = s->dirs.len; i-- > 0 && s->dirs.len - i < 64;) {
-		if (s->dirs.v[i].tree == tree && s->dirs.v[i].ino == ino) {
-			*out = s->dirs.v[i].path;
-			return 0;
-		}
+	known = hmap_put(&s->dir_index, hash_mix2(tree, ino), NULL);
+	if (!known)
+		return err_nomem(err);
+	if (*known && s->dirs.v[*known - 1].tree == tree && s->dirs.v[*known - 1].ino == ino) {
+		*out = s->dirs.v[*known - 1].path;
+		return 0;
 	}
 	ret = kino_path(s->host.fd, tree, ino, &sb);
 	if (ret) {
@@ -238,24 +248,23 @@ static int holder_path(struct subvols *s, u64 tree, u64 ino, const char **out, s
 	s->dirs.v[s->dirs.len].tree = tree;
 	s->dirs.v[s->dirs.len].ino = ino;
 	*out = s->dirs.v[s->dirs.len++].path = sb.v;
+	*known = s->dirs.len;
 	return 0;
 }
 
-/* Above the entry first. */
-static int climb(struct subvols *s, u64 id, unsigned depth, struct strbuf *out, struct err *err)
+/* What lies above the entry first. */
+static int climb(struct subvols *s, const struct subvol_info *info, unsigned depth, struct strbuf *out, struct err *err)
 {
-	const struct subvol_info *info;
 	const char *dir;
-	int ret;
+	int ret = 0;
 
-	if (id == BTRFS_FS_TREE_OBJECTID)
-		return 0;
-	info = subvols_find(s, id, &ret, err);
-	if (ret)
-		return ret;
 	if (!info || !info->name || depth > MAX_NESTING)
 		return -ENOENT;
-	ret = climb(s, info->parent, depth + 1, out, err);
+	if (info->parent != BTRFS_FS_TREE_OBJECTID) {
+		const struct subvol_info *above = subvols_find(s, info->parent, &ret, err);
+
+		ret = ret ? ret : climb(s, above, depth + 1, out, err);
+	}
 	if (!ret)
 		ret = holder_path(s, info->parent, info->dirid, &dir, err);
 	if (ret)
@@ -275,10 +284,10 @@ int subvols_path(struct subvols *s, u64 id, struct strbuf *out, struct err *err)
 	if (s->fs)
 		return subvol_path(s->fs, id, out, err);
 	info = subvols_find(s, id, &ret, err);
-	if (ret)
+	if (ret || (id == BTRFS_FS_TREE_OBJECTID && !s->user))
 		return ret;
 	if (!s->user)
-		return climb(s, id, 0, out, err);
+		return climb(s, info, 0, out, err);
 	if (!info)
 		return -ENOENT;
 	sb_puts(out, s->user_paths.v[info - s->all.v]);

@@ -4,6 +4,7 @@
 #define CMDS_MOUNTED_SUBVOLS_H
 
 #include "cmds/mounted/host.h"
+#include "common/hash.h"
 #include "kernel-shared/fs/subvol.h"
 
 struct subvols_dir { u64 tree, ino; char *path; };
@@ -17,6 +18,7 @@ struct subvols {
 	struct subvol_list all;    /* by id; once loaded */
 	VEC(char *) user_paths;    /* one for each of all, relative to PATH */
 	VEC(struct subvols_dir) dirs; /* directories that hold subvolumes */
+	struct hmap dir_index;     /* hash of both numbers -> place in dirs, from 1 */
 };
 /* Says why not; the exit code or 0. */
 int subvols_open(struct cmd_ctx *ctx, const char *arg, struct subvols *out);

@@ -147,7 +147,7 @@ static int find_mounted(struct cmd_ctx *ctx, struct send_run *r, struct send_sou
 	if (ret)
 		return cmd_error(ctx, "cannot get information about subvolume %s: %s", s->arg, strerror(-ret));
 	s->id = info.id;
-	s->item = info.item;
+	s->item = subvol_item_of(&info.item);
 	return 0;
 }
 

@@ -17,7 +17,7 @@ struct send_args {
 struct send_source {
 	const char *arg;
 	u64 id;
-	struct disk_root_item item;
+	struct subvol_item item;
 	struct host host;          /* mounted: held open for the kernel */
 };
 struct send_run {

@@ -70,7 +70,7 @@ static bool passes(const struct gen_filter *f, u64 v)
 
 static bool wanted(const struct list_args *a, const struct subvol_info *info, u64 from)
 {
-	const struct disk_root_item *item = &info->item;
+	const struct subvol_item *item = &info->item;
 
 	if (info->id == BTRFS_FS_TREE_OBJECTID || info->deleted != a->deleted)
 		return false;
@@ -165,10 +165,12 @@ static int collect(struct listing *l)
 	if (ret && ret != -ENOENT)
 		return ret;
 	ret = subvols_load(&l->subvols, &l->ctx->err);
+	if (!ret && vec_reserve(&l->rows, l->subvols.all.len))
+		ret = err_nomem(&l->ctx->err);
 	for (size_t i = 0; !ret && i < l->subvols.all.len; i++)
 		if (wanted(l->args, &l->subvols.all.v[i], l->subvols.id))
 			ret = add_row(l, &l->subvols.all.v[i]);
-	if (l->rows.len > 1)
+	if (l->rows.len > 1 && l->args->nsort) /* they come by id */
 		qsort_r(l->rows.v, l->rows.len, sizeof(*l->rows.v), row_cmp, (void *)l->args);
 	return ret;
 }

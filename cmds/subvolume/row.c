@@ -18,7 +18,7 @@ static void uuid_cell(const u8 uuid[16], struct strbuf *out)
 
 void subvol_cell(const struct subvol_row *row, enum column col, struct strbuf *out)
 {
-	const struct disk_root_item *item = &row->info->item;
+	const struct subvol_item *item = &row->info->item;
 	char time[64];
 
 	switch (col) {
@@ -101,7 +101,7 @@ void subvol_print_tabbed(struct out *o, const struct subvol_row *row, unsigned c
 
 void subvol_json(struct out *o, const char *key, const struct subvol_row *row)
 {
-	const struct disk_root_item *item = &row->info->item;
+	const struct subvol_item *item = &row->info->item;
 
 	out_obj(o, key);
 	out_json_u64(o, "id", row->info->id);

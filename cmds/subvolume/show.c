@@ -113,7 +113,7 @@ static void print_qgroup(struct cmd_ctx *ctx, const struct shown *s)
 
 static void print_text(struct cmd_ctx *ctx, struct shown *s)
 {
-	const struct disk_root_item *item = &s->info->item;
+	const struct subvol_item *item = &s->info->item;
 	char uuid[UUID_TEXT_MAX], time[64];
 	struct out *o = ctx->out;
 
@@ -167,7 +167,7 @@ static void json_qgroup(struct out *o, const struct qgroup *g)
 
 static void print_json(struct out *o, struct shown *s)
 {
-	const struct disk_root_item *item = &s->info->item;
+	const struct subvol_item *item = &s->info->item;
 
 	out_json_begin(o);
 	out_obj(o, "subvolume-show");

@@ -12,11 +12,25 @@ static int need_root_tree(const struct fs *fs, struct err *err)
 	return fs->root_tree ? 0 : err_set(err, -EIO, "the root tree could not be read");
 }
 
+struct subvol_item subvol_item_of(const struct disk_root_item *i)
+{
+	struct subvol_item s = { .generation = i->generation, .flags = i->flags, .refs = i->refs, .ctransid = i->ctransid, .otransid = i->otransid,
+		.stransid = i->stransid, .rtransid = i->rtransid, .ctime = i->ctime, .otime = i->otime, .stime = i->stime, .rtime = i->rtime };
+
+	memcpy(s.uuid, i->uuid, sizeof(s.uuid));
+	memcpy(s.parent_uuid, i->parent_uuid, sizeof(s.parent_uuid));
+	memcpy(s.received_uuid, i->received_uuid, sizeof(s.received_uuid));
+	return s;
+}
+
 static void take_root_item(struct subvol_info *s, const struct item *item)
 {
+	struct disk_root_item whole;
+
 	s->id = item->key.objectid;
 	s->key_offset = item->key.offset;
-	root_item_parse(item, &s->item);
+	root_item_parse(item, &whole);
+	s->item = subvol_item_of(&whole);
 	s->deleted = !le32_get(s->item.refs);
 }
 

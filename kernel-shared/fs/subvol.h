@@ -6,12 +6,22 @@
 #include "common/strbuf.h"
 #include "kernel-shared/fs/fs.h"
 
+/* What of a root item concerns the subvolume and not its tree; a filesystem may have very many. */
+struct subvol_item {
+	le64 generation, flags;
+	le32 refs;
+	u8 uuid[16], parent_uuid[16], received_uuid[16];
+	le64 ctransid, otransid, stransid, rtransid;
+	struct disk_timespec ctime, otime, stime, rtime;
+};
+struct subvol_item subvol_item_of(const struct disk_root_item *item);
+
 struct subvol_info {
 	u64 id, parent, dirid, index; /* parent 0: none (top level, or deleted) */
 	char *name;                   /* last component, NULL for the top level; bytes, NUL-terminated */
 	size_t name_len;
 	u64 key_offset;
-	struct disk_root_item item;
+	struct subvol_item item;
 	bool deleted;                 /* refs 0 */
 };
 VEC_TYPE(subvol_list, struct subvol_info);

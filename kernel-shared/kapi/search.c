@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <linux/btrfs.h>
 
-enum { SEARCH_BUF = 1 << 18 };
+enum { SEARCH_BUF = 1 << 17 };
 
 int kgeometry(int fd, struct geometry *geo)
 {
