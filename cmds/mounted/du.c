@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmds/mounted/du.h"
+#include "cmds/mounted/du_direct.h"
 #include "cmds/mounted/hostwalk.h"
 
 #include <errno.h>
@@ -12,7 +13,12 @@
 #include "common/sortrun.h"
 #include "kernel-shared/kapi/extents.h"
 
-enum { SORT_MEMORY = 32 << 20, WINDOW = 256 /* files looked at ahead */ };
+enum {
+	SORT_MEMORY = 32 << 20,
+	WINDOW = 256,      /* files looked at ahead */
+	FEW_FILES = 2000,  /* so many are asked of the kernel before the devices are worth opening */
+	MANY_FILES = 1,    /* the walk's answer when there are more */
+};
 
 /* A shared range, big-endian so that it sorts. */
 struct shared_range { u8 start[8], end[8]; };
@@ -29,7 +35,7 @@ struct walk {
 	struct err *err;
 	struct sortrun *ranges;
 	struct ordq *queue;
-	unsigned steps;
+	unsigned steps, limit;                /* limit: 0 none */
 	VEC(struct du_space) sums;            /* one for each open directory, as far as the queue has come */
 	VEC(struct seen) seen;
 };
@@ -227,6 +233,8 @@ static int on_file(void *arg, struct dirfd *dir, const char *path, size_t len, s
 	struct walk *w = arg;
 	int ret = ++w->steps & 255 ? 0 : env_check_interrupt(w->ctx->env, w->err);
 
+	if (w->limit && w->steps > w->limit)
+		return MANY_FILES;
 	return ret ? ret : push(w, JOB_FILE, dir, path, len, name);
 }
 
@@ -290,22 +298,58 @@ static int one_file(struct walk *w)
 	return job.ret ? err_set(w->err, job.ret, "%s", strerror(-job.ret)) : 0;
 }
 
-int mounted_du(struct cmd_ctx *ctx, const struct host *top, du_row_fn row, void *arg, struct du_result *out, struct err *err)
+static int ask_kernel(struct walk *w)
 {
-	struct walk w = { .ctx = ctx, .top = top, .row = row, .arg = arg, .out = out, .err = err };
-	int ret = env_start_pool(ctx->env, err);
+	struct err *err = w->err;
+	int ret = env_start_pool(w->ctx->env, err);
 
-	*out = (struct du_result){ .counts = true };
+	*w->out = (struct du_result){ .counts = true };
 	if (ret)
 		return ret;
-	w.ranges = sortrun_new(ctx->env, sizeof(struct shared_range), sizeof(struct shared_range), SORT_MEMORY);
-	w.queue = ordq_new(ctx->env->pool, WINDOW, &queue_ops, &w);
-	if (!w.ranges || !w.queue)
+	w->ranges = sortrun_new(w->ctx->env, sizeof(struct shared_range), sizeof(struct shared_range), SORT_MEMORY);
+	w->queue = ordq_new(w->ctx->env->pool, WINDOW, &queue_ops, w);
+	if (!w->ranges || !w->queue)
 		ret = err_nomem(err);
-	else if (S_ISDIR(top->st.st_mode))
-		ret = hostwalk(top->fd, &walk_ops, &w, err) ?: ordq_finish(w.queue) ?: sum_ranges(&w);
+	else if (S_ISDIR(w->top->st.st_mode))
+		ret = hostwalk(w->top->fd, &walk_ops, w, err) ?: ordq_finish(w->queue) ?: sum_ranges(w);
 	else
-		ret = one_file(&w);
-	walk_fini(&w);
+		ret = one_file(w);
+	walk_fini(w);
 	return ret;
+}
+
+/* Rows come in the same order whoever is asked: what has been given before is passed over. */
+struct rows { du_row_fn row; void *arg; u64 given, skip; };
+
+static int on_row(void *arg, const char *path, size_t len, const struct du_space *space)
+{
+	struct rows *r = arg;
+	int ret;
+
+	if (r->skip) {
+		r->skip--;
+		return 0;
+	}
+	ret = r->row(r->arg, path, len, space);
+	r->given += !ret;
+	return ret;
+}
+
+int mounted_du(struct cmd_ctx *ctx, const struct host *top, du_row_fn row, void *arg, struct du_result *out, struct err *err)
+{
+	struct rows rows = { .row = row, .arg = arg };
+	struct walk w = { .ctx = ctx, .top = top, .row = row ? on_row : NULL, .arg = &rows, .out = out, .err = err };
+	int ret;
+
+	w.limit = S_ISDIR(top->st.st_mode) ? FEW_FILES : 0;
+	ret = ask_kernel(&w);
+	if (ret != MANY_FILES)
+		return ret;
+	rows.skip = rows.given;
+	ret = du_direct(ctx, top, w.row, &rows, out);
+	if (ret != -EAGAIN)
+		return ret;
+	rows.skip = rows.given;
+	w = (struct walk){ .ctx = ctx, .top = top, .row = row ? on_row : NULL, .arg = &rows, .out = out, .err = err };
+	return ask_kernel(&w);
 }

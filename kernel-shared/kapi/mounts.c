@@ -145,3 +145,20 @@ int kmount_options(const char *path, char **options)
 	free(full);
 	return ret;
 }
+
+bool kmounts_below(const char *dir)
+{
+	char *full = realpath(dir, NULL);
+	FILE *f = full ? setmntent("/proc/self/mounts", "re") : NULL;
+	size_t len = full ? strlen(full) : 0;
+	struct mntent *e;
+	bool found = !f;
+
+	len -= len && full[len - 1] == '/'; /* the root itself */
+	while (!found && (e = getmntent(f)))
+		found = !strncmp(e->mnt_dir, full, len) && e->mnt_dir[len] == '/' && e->mnt_dir[len + 1];
+	if (f)
+		endmntent(f);
+	free(full);
+	return found;
+}

@@ -16,4 +16,7 @@ int kmount_of_device(const char *device, char **dir);
 /* The options of the mount that path lies in: heap text. -ENOENT. */
 int kmount_options(const char *path, char **options);
 
+/* Is anything, of any type, mounted below the directory? True also when it cannot be told. */
+bool kmounts_below(const char *dir);
+
 #endif

@@ -98,6 +98,33 @@ assert rows["m/d/e/b"] == {"path": "m/d/e/b", "total": 307200, "exclusive": 0, "
 	same unmounted "$mounted" "$(btrfs_ours filesystem du --raw a.img | sed 's|a.img:/||; s|a.img|m|' | sort; btrfs_ours filesystem du -s --raw a.img:/d a.img:/s a.img | awk '{ print $1, $2, $3 }')"
 }
 
+@test "du of many files, read from the devices where that may be, is what the kernel tells file by file" { # bats test_tags=root
+	mk_fs peer a.img,b.img 400M - -d raid0; mount_fs a.img,b.img m
+	btrfs_peer subvolume create m/live >/dev/null; mkdir -p m/live/{0..9}
+	python3 - <<-'PY'
+	import os
+	for i in range(2500):
+	    with open(f'm/live/{i % 10}/f{i}', 'wb') as f: f.write(bytes([i & 255, i >> 8]) * (10 if i % 3 else 3000 + i))
+	for i in range(0, 2500, 50): os.link(f'm/live/{i % 10}/f{i}', f'm/live/{(i + 1) % 10}/l{i}')
+	PY
+	cp -r --reflink=always m/live/1 m/live/copy
+	btrfs_peer subvolume snapshot m/live m/snap >/dev/null
+	echo later >>m/snap/3/f3; rm m/live/4/f4; truncate -s 0 m/live/5/f5; sync -f m
+	btrfs_peer filesystem du m >want
+	btrfs_ours filesystem du m >got; same_file want got
+	same summary "$(btrfs_peer filesystem du -s m m/snap)" "$(btrfs_ours filesystem du -s m m/snap)"
+	# what was written just now counts, as after a sync
+	head -c 100k /dev/urandom >m/live/new
+	btrfs_ours filesystem du -s --raw m >got; btrfs_peer filesystem du -s --raw m >want; same_file want got
+	# another filesystem below, or an ordinary user: the kernel is asked
+	mkdir m/snap/0/other; mount -t tmpfs none m/snap/0/other; echo "$PWD/m/snap/0/other" >>"$T/.mounted"; echo x >m/snap/0/other/x
+	same "mounted over" "$(btrfs_peer filesystem du m 2>/dev/null)" "$(btrfs_ours filesystem du m)"
+	umount m/snap/0/other
+	for_nobody; sync -f m; cd m
+	same user "$(as_nobody "$PEER" filesystem du live)" "$(as_nobody ./bb btrfs filesystem du live)"
+	btrfs_ours filesystem du live | head -3 >/dev/null
+}
+
 @test "du goes as deep as directories do" { # bats test_tags=root
 	mk_fs peer a.img 256M -; mount_fs a.img m
 	(cd m; for i in {1..300}; do mkdir d f; echo "$i" >f/x; cd d || exit; done; head -c 8k /dev/urandom >end)
