@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (subvol_list(fs, &list, &err))
 		bad("list", &err);
 	for (size_t i = 0; i < list.len; i++) {
-		const struct disk_root_item *item = &list.v[i].item;
+		const struct subvol_item *item = &list.v[i].item;
 		static const u8 none[16];
 
 		if (memcmp(item->received_uuid, none, 16) && !(le64_get(item->flags) & BTRFS_ROOT_SUBVOL_RDONLY))
