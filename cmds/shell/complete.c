@@ -52,8 +52,8 @@ static void complete_path(struct cmd_ctx *ctx, const char *word, struct linedit_
 	}
 }
 
-/* What the running system has: for lcd. */
-static void complete_host(const char *word, struct linedit_words *words)
+/* What the running system has: for lcd and put. */
+static void complete_host(const char *word, bool dirs_only, struct linedit_words *words)
 {
 	struct strbuf pattern CLEANUP(sb_fini) = STRBUF_INIT;
 	glob_t found = { 0 };
@@ -64,9 +64,9 @@ static void complete_host(const char *word, struct linedit_words *words)
 		sb_char(&pattern, *p);
 	}
 	sb_char(&pattern, '*');
-	if (!glob(sb_str(&pattern), GLOB_MARK | GLOB_ONLYDIR, NULL, &found)) {
+	if (!glob(sb_str(&pattern), GLOB_MARK | (dirs_only ? GLOB_ONLYDIR : 0), NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
-			if (found.gl_pathv[i][strlen(found.gl_pathv[i]) - 1] == '/')
+			if (!dirs_only || found.gl_pathv[i][strlen(found.gl_pathv[i]) - 1] == '/')
 				add_word(words, found.gl_pathv[i], "");
 		}
 	}
@@ -97,6 +97,16 @@ static const struct cmd *const *rows_behind(const struct shell_words *before, co
 	return rows;
 }
 
+static void complete_argument(struct cmd_ctx *ctx, const char *what, const char *word, struct linedit_words *words)
+{
+	bool dir = !strcmp(what, "dir");
+
+	if (dir || !strcmp(what, "file"))
+		complete_host(word, dir, words);
+	if (!dir) /* what put copies lies there, where to, here */
+		complete_path(ctx, word, words);
+}
+
 void shell_complete(void *arg, const char *line, size_t start, const char *word, struct linedit_words *words)
 {
 	struct cmd_ctx *ctx = arg;
@@ -114,10 +124,8 @@ void shell_complete(void *arg, const char *line, size_t start, const char *word,
 		rows = rows_behind(&before, &cmd);
 		if (rows)
 			complete_rows(rows, false, word, words);
-		else if (cmd && cmd->complete && !strcmp(cmd->complete, "dir"))
-			complete_host(word, words);
 		else
-			complete_path(ctx, word, words);
+			complete_argument(ctx, cmd && cmd->complete ? cmd->complete : "inside", word, words);
 	}
 	shell_words_fini(&before);
 }

@@ -28,10 +28,15 @@ static struct timespec64 time_of(const struct timespec *t)
 /* The metadata that belongs to the source, as the options change it. */
 static struct inode wanted(const struct put_job *j)
 {
+	const struct env *env = j->p->e->ctx->env;
 	const struct put_opts *o = j->p->o;
 	struct inode in = { .mode = j->st.st_mode, .uid = o->owner.has_uid ? o->owner.uid : j->st.st_uid, .gid = o->owner.has_gid ? o->owner.gid : j->st.st_gid,
 		.atime = time_of(&j->st.st_atim), .mtime = time_of(&j->st.st_mtim), .ctime = time_of(&j->st.st_ctim) };
 
+	if (env->fixed_clock) { /* SOURCE_DATE_EPOCH: times that depend on the run are made up, as mkfs does */
+		in.atime = in.mtime;
+		in.ctime = (struct timespec64){ env->clock_sec, 0 };
+	}
 	if (o->mode && !S_ISLNK(in.mode) && !S_ISDIR(in.mode))
 		in.mode = (in.mode & S_IFMT) | mode_apply(o->mode, in.mode);
 	return in;
@@ -269,8 +274,10 @@ static int make_entry(struct put_job *j)
 		return 0;
 	}
 	if (l) {
+		struct inode in = wanted(j);
+
 		ret = op_link(e->txn, l->to, j->dir->to, j->name, strlen(j->name), &e->ctx->err);
-		return ret ? ret : op_setattr(e->txn, l->to, ATTR_CTIME, &(struct inode){ .ctime = time_of(&j->st.st_ctim) }, &e->ctx->err);
+		return ret ? ret : op_setattr(e->txn, l->to, ATTR_CTIME, &in, &e->ctx->err);
 	}
 	ret = make_new(j, &to);
 	if (!ret && several)

@@ -335,3 +335,16 @@ digest() { btrfs_ours offline hash --times none "$1" | cut -d' ' -f1; }
 	awk -F'[/ ]+' '/^(blocks|level|write 1 MiB)/ { next } { for (i = NF - 3; i < NF; i += 2) if ($i > 40 || $(i + 1) > 80) { print; bad = 1 } } END { exit bad }' table
 	judge_peer t.img
 }
+
+@test "put gives the same image with one job and with three, twice, and under fakeroot" {
+	mkdir -p src/d
+	for i in $(seq 60); do head -c $((i * 3000)) /dev/urandom >"src/d/f$i"; done
+	ln src/d/f1 src/hard
+	export SOURCE_DATE_EPOCH=1700000000
+	sum() { cp --sparse=always o.img x.img; ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 "$@" btrfs offline --seed 7 --jobs $((++n % 3 + 1)) -o compress=zstd x.img put -o 0:0 -r src /a && sha256sum <x.img; }
+	first=$(sum "$BTRBOX")
+	same second "$first" "$(n=1; sum "$BTRBOX")"
+	same third "$first" "$(n=4; sum "$BTRBOX")"
+	command -v fakeroot >/dev/null || return 0
+	same fakeroot "$first" "$(n=7; sum fakeroot "$BTRBOX")"
+}
