@@ -214,3 +214,107 @@ $help" "$stderr"
 	wait $pid || status=$?
 	expect 130
 }
+
+@test "README names every command of the incumbent that is missing" {
+	local missing c
+	missing=$(grep '^- Not there yet, of what the incumbent has: ' "$TOP/README.md" || true)
+	while read -r c; do
+		if [[ $c == btrfs\ * ]]; then
+			# shellcheck disable=SC2086
+			"$BTRBOX" $c --help >/dev/null 2>&1 && continue
+			c=${c#btrfs }
+		else
+			"$BTRBOX" --list | grep -qx "$c" && continue
+		fi
+		[[ $missing == *"\`$c\`"* || $missing == *"\`${c%% *}\`"* ]] || { echo "# $c is neither there nor named as missing"; return 1; }
+	done <<-'X'
+		btrfs balance start
+		btrfs balance pause
+		btrfs balance cancel
+		btrfs balance resume
+		btrfs balance status
+		btrfs check
+		btrfs device add
+		btrfs device delete
+		btrfs device remove
+		btrfs device scan
+		btrfs device ready
+		btrfs device stats
+		btrfs device usage
+		btrfs filesystem df
+		btrfs filesystem du
+		btrfs filesystem show
+		btrfs filesystem commit-stats
+		btrfs filesystem sync
+		btrfs filesystem defragment
+		btrfs filesystem resize
+		btrfs filesystem label
+		btrfs filesystem usage
+		btrfs filesystem mkswapfile
+		btrfs inspect-internal inode-resolve
+		btrfs inspect-internal logical-resolve
+		btrfs inspect-internal subvolid-resolve
+		btrfs inspect-internal rootid
+		btrfs inspect-internal map-swapfile
+		btrfs inspect-internal min-dev-size
+		btrfs inspect-internal dump-tree
+		btrfs inspect-internal dump-super
+		btrfs inspect-internal tree-stats
+		btrfs inspect-internal list-chunks
+		btrfs property get
+		btrfs property set
+		btrfs property list
+		btrfs qgroup assign
+		btrfs qgroup remove
+		btrfs qgroup create
+		btrfs qgroup clear-stale
+		btrfs qgroup destroy
+		btrfs qgroup show
+		btrfs qgroup limit
+		btrfs quota enable
+		btrfs quota disable
+		btrfs quota rescan
+		btrfs quota status
+		btrfs receive
+		btrfs replace start
+		btrfs replace status
+		btrfs replace cancel
+		btrfs rescue chunk-recover
+		btrfs rescue super-recover
+		btrfs rescue zero-log
+		btrfs rescue fix-device-size
+		btrfs rescue fix-data-checksum
+		btrfs rescue create-control-device
+		btrfs rescue clear-ino-cache
+		btrfs rescue clear-space-cache
+		btrfs rescue clear-uuid-tree
+		btrfs restore
+		btrfs scrub start
+		btrfs scrub cancel
+		btrfs scrub resume
+		btrfs scrub status
+		btrfs scrub limit
+		btrfs send
+		btrfs subvolume create
+		btrfs subvolume delete
+		btrfs subvolume list
+		btrfs subvolume snapshot
+		btrfs subvolume get-default
+		btrfs subvolume set-default
+		btrfs subvolume find-new
+		btrfs subvolume show
+		btrfs subvolume sync
+		btrfs help
+		btrfs version
+		mkfs.btrfs
+		fsck.btrfs
+		btrfsck
+		btrfs-image
+		btrfstune
+		btrfs-convert
+		btrfs-find-root
+		btrfs-map-logical
+		btrfs-select-super
+		btrfs-corrupt-block
+	X
+}
