@@ -75,9 +75,9 @@ static int gather_names(struct compare *k)
 
 	k->now.v.len = k->old.v.len = 0;
 	if (k->c.has_now)
-		ret = refs_read(&k->now, n->left.root, k->c.ino, k->err);
+		ret = refs_read(&k->now, &n->left, k->c.ino, k->err);
 	if (!ret && k->c.has_old)
-		ret = refs_read(&k->old, n->right.root, k->c.ino, k->err);
+		ret = refs_read(&k->old, &n->right, k->c.ino, k->err);
 	if (!ret && k->c.has_now && k->c.has_old)
 		ret = names_match(n, &k->now, &k->old, k->err);
 	for (size_t i = 0; !ret && i < k->now.v.len; i++)

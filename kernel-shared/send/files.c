@@ -119,9 +119,9 @@ static int place_old(struct files *f)
 	int ret, placed;
 
 	f->placed = true;
-	ret = refs_read(&f->now, n->left.root, f->c.ino, f->g->err);
+	ret = refs_read(&f->now, &n->left, f->c.ino, f->g->err);
 	if (!ret)
-		ret = refs_read(&f->old, n->right.root, f->c.ino, f->g->err);
+		ret = refs_read(&f->old, &n->right, f->c.ino, f->g->err);
 	if (!ret)
 		ret = names_match(n, &f->now, &f->old, f->g->err);
 	if (ret)
@@ -139,7 +139,7 @@ static int place_old(struct files *f)
 		return ret ? ret : link_names(f, kept, &at);
 	}
 	/* It has lost all its names: send_gone put it at its first new one, or at a temporary one. */
-	placed = f->old.v.len ? names_free(n, first->parent, ref_name(&f->now, first), first->len, f->g->err) : 0;
+	placed = f->old.v.len ? names_placed(n, f->c.ino, f->g->err) : 0;
 	if (placed < 0)
 		return placed;
 	if (!placed) {

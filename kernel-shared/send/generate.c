@@ -18,7 +18,7 @@ enum phase {
 	DIR_DONE,   /* attributes of directories */
 	PHASES
 };
-struct step { u8 phase, depth[4], ino[8]; } PACKED;
+struct step { u8 phase, depth[4] /* NAMES_GO: 1 for an inode that lives on */, ino[8]; } PACKED;
 enum { STEP_MEMORY = 8 << 20 };
 
 struct notes { struct gen *g; struct sortrun *steps; struct refs now, old; };
@@ -64,10 +64,10 @@ static int note_directory(struct notes *n, const struct change *c)
 static int lost_names(struct notes *n, u64 ino)
 {
 	struct names *names = &n->g->names;
-	int ret = refs_read(&n->now, names->left.root, ino, n->g->err);
+	int ret = refs_read(&n->now, &names->left, ino, n->g->err);
 
 	if (!ret)
-		ret = refs_read(&n->old, names->right.root, ino, n->g->err);
+		ret = refs_read(&n->old, &names->right, ino, n->g->err);
 	if (!ret)
 		ret = names_match(names, &n->now, &n->old, n->g->err);
 	for (size_t i = 0; !ret && i < n->old.v.len; i++)
@@ -89,7 +89,7 @@ static int note_change(void *arg, const struct change *c)
 	else if (c->has_old && !(ret = c->has_now ? lost_names(n, c->ino) : 1))
 		return 1;
 	else if (c->has_old && ret > 0)
-		ret = note(n, NAMES_GO, 0, c->ino);
+		ret = note(n, NAMES_GO, c->has_now, c->ino);
 	return ret ? ret : 1;
 }
 
@@ -147,35 +147,23 @@ static int rescue_name(struct notes *n, u64 ino, const struct name_ref *ref)
 	struct place l;
 	int ret = old_path(n, ref, &from), placed;
 
-	placed = ret ? ret : names_free(names, first->parent, ref_name(&n->now, first), first->len, n->g->err);
+	placed = ret ? ret : names_placed(names, ino, n->g->err);
 	if (placed < 0)
 		return placed;
-	ret = side_place(&names->left, ino, &l, n->g->err);
+	if (!placed)
+		ret = side_place(&names->left, ino, &l, n->g->err);
 	if (!ret)
 		ret = placed ? names_path(names, STEP_LEFT, first->parent, ref_name(&n->now, first), first->len, &to, n->g->err) :
 			names_temporary(names, ino, l.gen, &to, n->g->err);
 	return ret ? ret : rename_to(n->g, &from, &to);
 }
 
-/* Is the inode of right, no directory, also in left? */
-static int survives(struct gen *g, u64 ino)
+/* alive: the inode is in left, too. */
+static int names_go(struct notes *n, u64 ino, bool alive)
 {
-	struct place l, r;
-	int ret = side_place(&g->names.left, ino, &l, g->err);
-
-	if (!ret)
-		ret = side_place(&g->names.right, ino, &r, g->err);
-	return ret ? ret : l.exists && l.gen == r.gen && (l.mode & S_IFMT) == (r.mode & S_IFMT);
-}
-
-static int names_go(struct notes *n, u64 ino)
-{
-	int alive = survives(n->g, ino), ret;
 	bool kept = false;
+	int ret = lost_names(n, ino);
 
-	if (alive < 0)
-		return alive;
-	ret = lost_names(n, ino);
 	if (ret < 0)
 		return ret;
 	for (size_t i = 0; alive && i < n->now.v.len; i++)
@@ -267,7 +255,7 @@ static int do_step(struct notes *n, const struct step *s)
 
 	switch (s->phase) {
 	case DIR_AWAY: return dir_away(n->g, ino);
-	case NAMES_GO: return names_go(n, ino);
+	case NAMES_GO: return names_go(n, ino, get_le32(s->depth) != 0);
 	case DIR_GONE: return dir_gone(n->g, ino);
 	case DIR_HERE: return dir_here(n->g, ino);
 	case FILES: return send_files(n->g);

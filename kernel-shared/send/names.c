@@ -21,6 +21,7 @@ int side_init(struct side *s, struct root *root, struct err *err)
 void side_fini(struct side *s)
 {
 	free(s->places);
+	path_fini(&s->near);
 	*s = (struct side){ 0 };
 }
 
@@ -40,34 +41,99 @@ void names_fini(struct names *n)
 
 /* ---- One tree ---- */
 
-static int place_read(struct side *s, u64 ino, struct place *p, struct err *err)
+/* The leaf that holds all there is between lo and hi, if one does (1) and not several (0); *slot: where lo is, or would be. */
+static int near_leaf(struct side *s, struct key lo, struct key hi, int *slot, struct err *err)
 {
-	struct tree_iter it CLEANUP(tree_iter_fini) =
-		tree_range(&s->root->tree, KEY(ino, BTRFS_INODE_ITEM_KEY, 0), KEY(ino, BTRFS_INODE_EXTREF_KEY, -1ULL));
+	const struct node *leaf = s->near.nodes[0];
+	struct key first, last;
+	bool exact;
+	int ret;
+
+	if (leaf && node_nritems(leaf)) {
+		first = node_key(leaf, 0);
+		last = node_key(leaf, node_nritems(leaf) - 1);
+		if (key_cmp(&first, &lo) <= 0 && key_cmp(&hi, &last) <= 0) {
+			*slot = block_search(leaf->data, &lo, &exact);
+			return 1;
+		}
+	}
+	path_fini(&s->near);
+	ret = tree_search(&s->root->tree, &lo, &s->near, err);
+	if (ret < 0)
+		return ret;
+	leaf = s->near.nodes[0];
+	*slot = s->near.slots[0];
+	if (!node_nritems(leaf))
+		return 0;
+	last = node_key(leaf, node_nritems(leaf) - 1);
+	return key_cmp(&hi, &last) <= 0;
+}
+
+/* fn for each item of [lo, hi], until it returns non-zero. */
+static int each_near(struct side *s, struct key lo, struct key hi, int (*fn)(void *arg, const struct item *item), void *arg, struct err *err)
+{
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
+	struct item item;
+	int slot, ret = near_leaf(s, lo, hi, &slot, err);
+
+	if (ret > 0) {
+		const struct node *leaf = s->near.nodes[0];
+
+		for (ret = 0; !ret && slot < (int)node_nritems(leaf); slot++) {
+			item = node_item(leaf, slot);
+			if (key_cmp(&item.key, &hi) > 0)
+				break;
+			ret = fn(arg, &item);
+		}
+		return ret;
+	}
+	if (ret < 0)
+		return ret;
+	it = tree_range(&s->root->tree, lo, hi);
+	while (!(ret = tree_next(&it, &item, err)))
+		if ((ret = fn(arg, &item)))
+			return ret;
+	return ret == -ENOENT ? 0 : ret;
+}
+
+struct placing { struct side *side; struct place *place; struct err *err; };
+
+/* The inode item, and the first name behind it. */
+static int take_place(void *arg, const struct item *item)
+{
+	struct placing *w = arg;
+	struct place *p = w->place;
 	struct inode_ref_view ref;
 	struct inode inode;
-	struct item item;
 	u32 pos = 0;
 	int ret;
 
-	*p = (struct place){ .ino = ino };
-	ret = tree_next(&it, &item, err);
-	if (!ret && item.key.type == BTRFS_INODE_ITEM_KEY) {
-		ret = inode_parse(s->root, &item, &inode, err);
+	if (item->key.type == BTRFS_INODE_ITEM_KEY) {
+		ret = inode_parse(w->side->root, item, &inode, w->err);
 		if (ret)
 			return ret;
 		p->gen = inode.generation;
 		p->mode = inode.mode;
 		p->flags = inode.flags;
-		p->exists = inode.nlink > 0 || ino == BTRFS_FIRST_FREE_OBJECTID;
-		ret = tree_next(&it, &item, err);
+		p->exists = inode.nlink > 0 || p->ino == BTRFS_FIRST_FREE_OBJECTID;
+		return 0;
 	}
-	if (!ret && inode_ref_next(&item, &pos, &ref) && ref.name_len <= sizeof(p->name)) {
+	if (inode_ref_next(item, &pos, &ref) && ref.name_len <= sizeof(p->name)) {
 		p->parent = ref.parent;
 		p->name_len = ref.name_len;
 		memcpy(p->name, ref.name, ref.name_len);
 	}
-	return ret == -ENOENT ? 0 : ret;
+	return 1;
+}
+
+static int place_read(struct side *s, u64 ino, struct place *p, struct err *err)
+{
+	struct placing w = { s, p, err };
+	int ret;
+
+	*p = (struct place){ .ino = ino };
+	ret = each_near(s, KEY(ino, BTRFS_INODE_ITEM_KEY, 0), KEY(ino, BTRFS_INODE_EXTREF_KEY, -1ULL), take_place, &w, err);
+	return ret < 0 ? ret : 0;
 }
 
 /* Where it is remembered; valid until the next of this side is asked for. */
@@ -384,19 +450,26 @@ int refs_add(struct refs *r, const struct inode_ref_view *ref)
 	return r->text.failed ? -ENOMEM : 0;
 }
 
-static int add_ref(void *arg, const struct inode_ref_view *ref)
+static int add_refs(void *arg, const struct item *item)
 {
-	return refs_add(arg, ref);
+	struct inode_ref_view ref;
+	int ret = 0;
+
+	for (u32 pos = 0; !ret && inode_ref_next(item, &pos, &ref);)
+		ret = refs_add(arg, &ref);
+	return ret;
 }
 
-int refs_read(struct refs *r, struct root *root, u64 ino, struct err *err)
+int refs_read(struct refs *r, struct side *side, u64 ino, struct err *err)
 {
 	int ret;
 
 	r->v.len = 0;
 	sb_reset(&r->text);
-	ret = root ? inode_refs(root, ino, add_ref, r, err) : 0;
-	return ret == -ENOMEM ? err_nomem(err) : ret;
+	if (!side->root)
+		return 0;
+	ret = each_near(side, KEY(ino, BTRFS_INODE_REF_KEY, 0), KEY(ino, BTRFS_INODE_EXTREF_KEY, -1ULL), add_refs, r, err);
+	return !ret ? 0 : ret == -ENOMEM ? err_nomem(err) : err_wrap(err, ret, "cannot read the names of inode %llu of tree %llu", ino, side->root->tree.id);
 }
 
 void refs_fini(struct refs *r)
@@ -435,8 +508,12 @@ static u32 *sorted_names(const struct refs *r)
 
 int names_match(struct names *n, struct refs *left, struct refs *right, struct err *err)
 {
-	u32 *a CLEANUP(mem_freep) = sorted_names(left), *b CLEANUP(mem_freep) = sorted_names(right);
+	u32 *a CLEANUP(mem_freep) = NULL, *b CLEANUP(mem_freep) = NULL;
 
+	if (!left->v.len || !right->v.len)
+		return 0;
+	a = sorted_names(left);
+	b = sorted_names(right);
 	if (!a || !b)
 		return err_nomem(err);
 	for (size_t i = 0, j = 0; i < left->v.len && j < right->v.len;) {

@@ -27,6 +27,7 @@ enum { PLACES = 1 << 13 };
 struct side {
 	struct root *root;         /* NULL: nothing exists */
 	struct place *places;      /* by hash of the number, the last one asked for wins */
+	struct path near;          /* the leaf looked at last: numbers are asked for in order, mostly */
 };
 /* A path, built from its end. */
 struct spath { u32 start; char v[SEND_PATH_MAX]; };
@@ -55,7 +56,7 @@ int names_moved(struct names *n, u64 ino, struct err *err);
 int names_stable(struct names *n, u64 ino, struct err *err);
 /* (dir, name) of left is a name in a stable directory that nothing has in right: what shall be there can be put there at any time. */
 int names_free(struct names *n, u64 dir, const u8 *name, u16 len, struct err *err);
-/* A moved directory goes to its new place at once. */
+/* A moved directory, or a file that has lost all its names, goes to its new place (its first name in left) at once. */
 int names_placed(struct names *n, u64 ino, struct err *err);
 /* What is created in this directory inherits something from it: default ACL, properties, flags that right has. */
 int names_breeds(struct names *n, u64 dir, struct err *err);
@@ -75,7 +76,7 @@ struct name_ref { u64 parent; u32 at; u16 len; bool both; };
 struct refs { VEC(struct name_ref) v; struct strbuf text; };
 static inline const u8 *ref_name(const struct refs *r, const struct name_ref *f) { return (const u8 *)r->text.v + f->at; }
 int refs_add(struct refs *r, const struct inode_ref_view *ref);
-int refs_read(struct refs *r, struct root *root, u64 ino, struct err *err);
+int refs_read(struct refs *r, struct side *side, u64 ino, struct err *err);
 void refs_fini(struct refs *r);
 /* Marks those that are in both: same directory, same name. */
 int names_match(struct names *n, struct refs *left, struct refs *right, struct err *err);
