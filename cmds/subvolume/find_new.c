@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs subvolume find-new: file extents written since a generation. Spec: cli 7.6. */
+#include <errno.h>
+#include "cmds/mounted/host.h"
 #include "cmds/report.h"
 #include "kernel-shared/fs/newer.h"
+#include "kernel-shared/kapi/search.h"
+#include "kernel-shared/kapi/subvol.h"
 
 struct finder {
 	struct cmd_ctx *ctx;
-	struct root *root;
+	struct root *root;     /* unmounted */
+	int fd;                /* mounted */
 	u64 ino;               /* whose name this is; 0 none */
 	struct strbuf name;
 };
@@ -18,6 +23,16 @@ static int take_name(void *arg, const char *path, size_t len)
 	return 1; /* the first will do */
 }
 
+/* The kernel ends each path with a slash. */
+static int mounted_name(struct finder *f, u64 ino)
+{
+	int ret = kino_path(f->fd, 0, ino, &f->name);
+
+	if (f->name.len && f->name.v[f->name.len - 1] == '/')
+		f->name.len--;
+	return ret && ret != -ENOENT ? err_errno(&f->ctx->err, ret, "cannot tell the path of inode %llu", ino) : 0;
+}
+
 static int find_name(struct finder *f, u64 ino)
 {
 	int ret;
@@ -25,6 +40,10 @@ static int find_name(struct finder *f, u64 ino)
 	if (f->ino == ino)
 		return 0;
 	sb_reset(&f->name);
+	if (!f->root) {
+		f->ino = ino;
+		return mounted_name(f, ino);
+	}
 	ret = inode_paths(f->root, ino, take_name, &f->name, &f->ctx->err);
 	f->ino = ino;
 	return ret < 0 && ret != -ENOENT ? ret : 0;
@@ -75,10 +94,28 @@ static int print_extent(void *arg, u64 ino, const struct file_extent_view *x)
 	return 0;
 }
 
-static int print_all(struct cmd_ctx *ctx, struct root *root, u64 gen)
+/* What the blocks hold that were written since. */
+static int search_mounted(struct finder *f, u64 gen)
 {
-	struct finder f = { .ctx = ctx, .root = root };
-	u64 marker = le64_get(root->item.generation);
+	struct ksearch it CLEANUP(ksearch_fini) = ksearch_range(f->fd, 0, KEY(BTRFS_FIRST_FREE_OBJECTID, 0, 0), KEY_MAX);
+	struct file_extent_view view;
+	struct item item;
+	int ret;
+
+	it.min_transid = gen;
+	while (!(ret = ksearch_next(&it, &item, &f->ctx->err))) {
+		if (item.key.type != BTRFS_EXTENT_DATA_KEY || file_extent_parse(&item, &view) || view.generation < gen)
+			continue;
+		ret = print_extent(f, item.key.objectid, &view);
+		if (ret)
+			return ret;
+	}
+	return ret == -ENOENT ? 0 : ret;
+}
+
+static int print_all(struct finder *f, u64 gen, u64 marker)
+{
+	struct cmd_ctx *ctx = f->ctx;
 	int ret;
 
 	if (ctx->json) {
@@ -86,7 +123,7 @@ static int print_all(struct cmd_ctx *ctx, struct root *root, u64 gen)
 		out_obj(ctx->out, "subvolume-find-new");
 		out_arr(ctx->out, "extents");
 	}
-	ret = subvol_newer_extents(root, gen, print_extent, &f, &ctx->err);
+	ret = f->root ? subvol_newer_extents(f->root, gen, print_extent, f, &ctx->err) : search_mounted(f, gen);
 	if (ctx->json) {
 		out_end(ctx->out);
 		out_json_u64(ctx->out, "transid-marker", marker);
@@ -94,27 +131,55 @@ static int print_all(struct cmd_ctx *ctx, struct root *root, u64 gen)
 	} else if (!ret) {
 		out_printf(ctx->out, "transid marker was %llu\n", marker);
 	}
-	sb_fini(&f.name);
+	sb_fini(&f->name);
+	return ret ? cmd_fail(ctx, "cannot look for new extents in %s", ctx->argv[0]) : 0;
+}
+
+static int find_mounted(struct cmd_ctx *ctx, const struct host *h, u64 gen)
+{
+	struct finder f = { .ctx = ctx, .fd = h->fd };
+	struct ksubvol info;
+	int ret;
+
+	if (!host_is_subvol(h))
+		return cmd_error(ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
+	ret = ksync(h->fd) ?: ksubvol_info(h->fd, &info);
+	return ret ? cmd_error(ctx, "Could not get subvolume information: %s", strerror(-ret)) : print_all(&f, gen, le64_get(info.item.generation));
+}
+
+static int find_offline(struct cmd_ctx *ctx, u64 gen)
+{
+	struct finder f = { .ctx = ctx, .fd = -1 };
+	struct loc loc;
+	struct fs *fs;
+	int ret = report_open(ctx, ctx->argv[0], &fs, &loc);
+
+	if (ret)
+		return ret;
+	f.root = loc.root;
+	if (loc.ino != BTRFS_FIRST_FREE_OBJECTID)
+		ret = cmd_error(ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
+	else
+		ret = print_all(&f, gen, le64_get(loc.root->item.generation));
+	target_close(ctx, fs);
 	return ret;
 }
 
 static int find_run(struct cmd_ctx *ctx, void *args)
 {
-	struct loc loc;
-	struct fs *fs;
+	struct host h;
 	u64 gen;
 	int ret;
 
 	if (parse_u64(ctx->argv[1], &gen, &ctx->err))
 		return cmd_error(ctx, "%s", err_text(&ctx->err));
-	ret = report_open(ctx, ctx->argv[0], &fs, &loc);
+	ret = host_open(ctx, ctx->argv[0], 0, &h);
+	if (ret == HOST_OFFLINE)
+		return find_offline(ctx, gen);
 	if (ret)
 		return ret;
-	if (loc.ino != BTRFS_FIRST_FREE_OBJECTID)
-		ret = cmd_error(ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
-	else if (print_all(ctx, loc.root, gen))
-		ret = cmd_fail(ctx, "cannot look for new extents in %s", ctx->argv[0]);
-	target_close(ctx, fs);
+	ret = find_mounted(ctx, &h, gen);
+	host_close(&h);
 	return ret;
 }
 

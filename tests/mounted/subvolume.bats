@@ -69,6 +69,32 @@ populate() {
 	btrfs_ours --format json subvolume list m | python3 -c 'import json,sys; l=json.load(sys.stdin)["subvolume-list"]; assert [x["path"] for x in l] == ["s1","d/e/s2","s1/inner","d/snap","copy"], l'
 }
 
+@test "list, show, get-default and find-new say the same from wherever they are asked" { # bats test_tags=root
+	fresh
+	populate
+	btrfs_peer subvolume create m/s1/inner/deep >/dev/null
+	btrfs_peer subvolume create "m/a b"$'\xff' >/dev/null
+	head -c 50k /dev/urandom >m/s1/inner/big; fallocate -l 1m m/s1/pre; echo x >m/d/e/small; mkdir m/s1/sub; head -c 8k /dev/urandom >m/s1/sub/last; sync -f m
+	for p in m m/s1 m/d m/d/e m/s1/inner m/d/snap; do
+		for o in '' -a -o '-a -puq' '-o -c -u -q -R -p' '-t -a' '-r -o' '-G +8 -a' -d; do
+			# shellcheck disable=SC2086
+			both subvolume list $o $p
+		done
+		both subvolume get-default $p
+		for g in 0 7 8 9 100; do both subvolume find-new $p $g; done
+	done
+	both subvolume find-new m foo
+	btrfs_ours --format json subvolume find-new m/s1 0 >json
+	python3 - json <<-'PY'
+	import json, sys
+	f = json.load(open(sys.argv[1]))["subvolume-find-new"]
+	assert {"pre", "sub/last", "f"} <= {e["path"] for e in f["extents"]} and f["transid-marker"] > 7, f
+	PY
+	mounted=$(btrfs_ours subvolume find-new m/s1 0; btrfs_ours subvolume find-new m 8)
+	umount_fs m
+	same unmounted "$mounted" "$(btrfs_ours subvolume find-new a.img:/s1 0; btrfs_ours subvolume find-new a.img:/ 8)"
+}
+
 @test "mounted and unmounted, list, show and get-default say the same" { # bats test_tags=root
 	fresh
 	populate
