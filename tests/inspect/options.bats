@@ -191,6 +191,69 @@ root_of() { "$PEER" inspect-internal dump-tree -r "$img" | sed -nE "s/^$1 tree k
 	expect 1
 	has "ERROR: unknown sort key: foo"
 }
+@test "map-logical and find-root" {
+	local b o
+	for b in $("$PEER" inspect-internal dump-tree -t root $img | sed -nE 's/^(leaf|node) ([0-9]+) (items|level).*/\2/p' | head -n 4); do
+		for o in '' '-c 1' '-o -' '-c 1 -o -'; do
+			# shellcheck disable=SC2086
+			btrfs-map-logical -l "$b" $o $img >.theirs 2>.theirs.err && theirs=0 || theirs=$?
+			# shellcheck disable=SC2086
+			"$BTRBOX" btrfs-map-logical -l "$b" $o $img >.mine 2>.mine.err && mine=0 || mine=$?
+			alike_files - "$mine" "$theirs" "map-logical -l $b $o"
+		done
+	done
+	for o in '' -a '-o 2' '-o 3' '-o 5' '-o 7' '-a -o 5' '-g 5' '-a -g 9' '-l 1' '-l 1 -a' '-o 256'; do
+		# shellcheck disable=SC2086
+		btrfs-find-root $o $img >.theirs 2>.theirs.err && theirs=0 || theirs=$?
+		# shellcheck disable=SC2086
+		"$BTRBOX" btrfs-find-root $o $img >.mine 2>.mine.err && mine=0 || mine=$?
+		alike_files - "$mine" "$theirs" "find-root $o"
+	done
+}
+@test "logical-resolve names the users that the kernel names" {
+	local b o n=0
+	loops
+	mount_view "$T/view"
+	mapfile -t extents < <("$PEER" inspect-internal dump-tree -t extent $img | sed -nE 's/.*key \(([0-9]+) EXTENT_ITEM ([0-9]+)\).*/\1/p' | sed -n '1~9p')
+	for b in "${extents[@]}"; do
+		for o in -P -Po '-P -s 1000000'; do
+			# shellcheck disable=SC2086
+			"$PEER" inspect-internal logical-resolve $o "$b" view | sort >"said.$b.${o// /}" || true
+		done
+	done
+	umount view
+	for b in "${extents[@]}"; do
+		for o in -P -Po '-P -s 1000000'; do
+			# shellcheck disable=SC2086
+			same "logical-resolve $o $b" "$(cat "said.$b.${o// /}")" "$(btrfs_ours inspect-internal logical-resolve $o "$b" "$dev" | sort)"
+			n=$((n + $(wc -l <"said.$b.${o// /}")))
+		done
+	done
+	((n > 100)) || { echo "# only $n users"; return 1; }
+	unloop
+}
+@test "with a device missing" {
+	local spare
+	rich 2 '' '' -d raid1 -m raid1 && loops
+	spare=${devs[1]}
+	"$PEER" device scan -u "${devs[@]}"
+	losetup -d "$spare"
+	sed -i "\|^$spare\$|d" "$T/.loops"
+	devs=("$dev")
+	alike dump-tree inspect-internal dump-tree "$dev"
+	alike dump-tree inspect-internal dump-tree --noscan -t fs "$dev"
+	alike dump-super inspect-internal dump-super -f "$dev"
+	json inspect-internal dump-tree -t fs "$dev"
+	alike show filesystem show "$dev"
+	view_options=degraded
+	views <<-'X'
+		- filesystem df @
+		- subvolume list -pcguqR @
+		- filesystem du -s --raw @
+		- inspect-internal rootid @/sub
+	X
+	unloop
+}
 @test "JSON holds all that text shows" {
 	local c
 	while read -r c; do
