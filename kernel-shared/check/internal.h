@@ -277,6 +277,15 @@ int fst_cmp_group_end(struct space_cmp *s, struct err *err);
 int fst_cmp_finish(struct space_cmp *s, struct err *err);
 void fst_cmp_end(struct space_cmp *s);
 
+/* pass_cachev1.c: the same for the old cache; *out stays NULL where there is none to compare. */
+struct cache_cmp;
+int cache_cmp_begin(struct check *c, struct cache_cmp **out, struct err *err);
+void cache_cmp_group(struct cache_cmp *m, const struct group_rec *g);
+int cache_cmp_free(struct cache_cmp *m, u64 start, u64 end, struct err *err);
+int cache_cmp_group_end(struct cache_cmp *m, struct err *err);
+void cache_cmp_end(struct cache_cmp *m);
+int check_cache_inodes(struct check *c, struct err *err);
+
 static inline void put_be64(u8 *p, u64 v) { for (int i = 7; i >= 0; i--, v >>= 8) p[i] = v; }
 static inline u64 get_be64(const u8 *p) { u64 v; memcpy(&v, p, 8); return __builtin_bswap64(v); }
 static inline u32 claim_set(const struct claim *cl) { u32 v; memcpy(&v, cl->set, 4); return v; }

@@ -9,6 +9,7 @@ enum { BAD_MAX = 1 << 16 }; /* extents looked at exactly */
 struct merge {
 	struct check *c;
 	struct space_cmp *space;
+	struct cache_cmp *cache;
 	size_t group;         /* the block group that we are in */
 	bool in_group;
 	u64 pos;              /* behind the last extent of this group */
@@ -87,7 +88,16 @@ static int enter_group(struct merge *m, struct err *err)
 
 	m->in_group = true;
 	m->pos = g->start;
+	if (m->cache)
+		cache_cmp_group(m->cache, g);
 	return m->space ? fst_cmp_group(m->space, g, err) : 0;
+}
+
+static int note_free(struct merge *m, u64 start, u64 end, struct err *err)
+{
+	if (m->space)
+		return fst_cmp_free(m->space, start, end, err);
+	return m->cache ? cache_cmp_free(m->cache, start, end, err) : 0;
 }
 
 static int leave_group(struct merge *m, struct err *err)
@@ -97,8 +107,10 @@ static int leave_group(struct merge *m, struct err *err)
 	u64 end = group_end(g);
 	int ret = 0;
 
-	if (m->space && m->pos < end)
-		ret = fst_cmp_free(m->space, m->pos, end, err);
+	if (m->pos < end)
+		ret = note_free(m, m->pos, end, err);
+	if (!ret && m->cache)
+		ret = cache_cmp_group_end(m->cache, err);
 	if (!ret && m->space)
 		ret = fst_cmp_group_end(m->space, err);
 	if (g->used != g->found)
@@ -182,8 +194,8 @@ static int merge_extent(struct merge *m, const struct extent_fact *f, struct err
 		REPORT(c, CHECK_EXTENTS, EXTENT_TYPE, w, start, end);
 	if (g && start >= g->start) {
 		g->found += len;
-		if (m->space && start > m->pos)
-			ret = fst_cmp_free(m->space, m->pos, start, err);
+		if (start > m->pos)
+			ret = note_free(m, m->pos, start, err);
 		m->pos = max_t(u64, m->pos, end);
 	}
 	m->end = max_t(u64, m->end, end);
@@ -228,10 +240,15 @@ int pass_extents(struct check *c, struct err *err)
 	if (!ret)
 		ret = fst_cmp_begin(c, &m.space, &local);
 	if (!ret)
+		ret = cache_cmp_begin(c, &m.cache, &local);
+	if (!ret)
 		ret = merge_addresses(&m, &local);
 	if (!ret && m.space)
 		ret = fst_cmp_finish(m.space, &local);
 	fst_cmp_end(m.space);
+	cache_cmp_end(m.cache);
+	if (!ret)
+		ret = check_cache_inodes(c, &local);
 	if (!ret)
 		check_super_used(c, m.total);
 	if (ret && err)
