@@ -50,6 +50,10 @@ static void report_lost_in(struct check *c, const struct claim *cl)
 	struct where w = { .tree = t->id, .bytenr = claim_bytenr(cl), .len = c->geo->nodesize, .key = k };
 
 	REPORT(c, t->kind == TREE_SUBVOL ? CHECK_FS_ROOTS : CHECK_EXTENTS, BLOCK_LOST_IN, w, t->id, w.bytenr, cl->level, k.objectid, k.type, k.offset);
+	if (!cl->parent && t->weight) {
+		w.ino = BTRFS_FIRST_FREE_OBJECTID;
+		REPORT(c, CHECK_FS_ROOTS, FILE_LOST, w, (s64)t->id, w.ino, "all", "the subvolume", ": its root block is lost");
+	}
 }
 
 static void report_findings(struct check *c, const struct claim *cl, const struct findings *f)
