@@ -61,7 +61,7 @@ struct where {
 struct sink {
 	pthread_mutex_t lock;
 	VEC(struct kept) kept;
-	u64 dropped[CHECK_QUOTA + 1], errors[CHECK_QUOTA + 1], warnings;
+	u64 seq, dropped[CHECK_QUOTA + 1], errors[CHECK_QUOTA + 1], warnings;
 	struct err failed;    /* out of memory */
 };
 struct kept { struct check_finding f; u64 order, seq; u32 sub; };

@@ -49,36 +49,6 @@ static struct check_finding finding_of(enum check_phase phase, enum problem_id i
 	return f;
 }
 
-void check_report_(struct check *c, enum check_phase phase, enum problem_id id, const struct where *w, const char *fmt, ...)
-{
-	struct sink *s = &c->sink;
-	struct kept k = { .order = w->order, .sub = w->sub };
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	pthread_mutex_lock(&s->lock);
-	sink_count(s, phase, id);
-	if (s->kept.len >= FINDINGS_MAX) {
-		s->dropped[phase]++;
-	} else {
-		k.f = finding_of(phase, id, w, text);
-		k.seq = s->kept.len;
-		if (!k.f.text || vec_push(&s->kept, k)) {
-			free((char *)k.f.text);
-			err_nomem(&s->failed);
-		}
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-bool check_phase_clean(const struct check *c, enum check_phase phase)
-{
-	return !c->sink.errors[phase];
-}
-
 static int cmp_u64(u64 a, u64 b)
 {
 	return a < b ? -1 : a > b;
@@ -108,6 +78,45 @@ static int kept_cmp(const void *a, const void *b)
 	return ret ? ret : cmp_u64(x->seq, y->seq);
 }
 
+/* More than are kept: those that come first stay, whoever has told them. */
+static void sink_shrink(struct sink *s)
+{
+	vec_sort(&s->kept, kept_cmp);
+	for (size_t i = FINDINGS_MAX; i < s->kept.len; i++) {
+		s->dropped[s->kept.v[i].f.phase]++;
+		free((char *)s->kept.v[i].f.text);
+	}
+	s->kept.len = min_t(size_t, s->kept.len, FINDINGS_MAX);
+}
+
+void check_report_(struct check *c, enum check_phase phase, enum problem_id id, const struct where *w, const char *fmt, ...)
+{
+	struct sink *s = &c->sink;
+	struct kept k = { .order = w->order, .sub = w->sub };
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&s->lock);
+	sink_count(s, phase, id);
+	if (s->kept.len >= 2 * FINDINGS_MAX)
+		sink_shrink(s);
+	k.f = finding_of(phase, id, w, text);
+	k.seq = s->seq++;
+	if (!k.f.text || vec_push(&s->kept, k)) {
+		free((char *)k.f.text);
+		err_nomem(&s->failed);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool check_phase_clean(const struct check *c, enum check_phase phase)
+{
+	return !c->sink.errors[phase];
+}
+
 /* What all copies say is said once, as a rule that the block breaks. */
 static bool said_by_rule(const struct sink *s, size_t i)
 {
@@ -132,6 +141,7 @@ int phase_end(struct check *c, enum check_phase phase, struct err *err)
 	struct where nowhere = { .order = -1ULL };
 	size_t left = 0;
 
+	sink_shrink(s);
 	if (s->dropped[phase])
 		check_report_(c, phase, PROBLEM_MANY, &nowhere, PROBLEM_FORMAT_MANY, s->dropped[phase]);
 	if (s->failed.code)
