@@ -192,7 +192,7 @@ static int show_one(struct showing *sh, const struct show_args *a, const char *a
 
 	if (target_parse(arg, &t))
 		return cmd_error(sh->ctx, "not enough memory");
-	if (t.kind != TARGET_HOST)
+	if (!host_means_path(&t, arg))
 		ret = !a->all && t.devices.len == 1 && !kmount_of_device(t.devices.v[0], &dir) ? show_path(sh, dir) : show_device(sh, &t, arg);
 	else if (!stat(arg, &st) && S_ISDIR(st.st_mode) && host_on_btrfs(arg) && !a->all)
 		ret = show_path(sh, arg);

@@ -168,14 +168,13 @@ static void put_cell(struct strbuf *line, enum column col, unsigned width, const
 static void print_text(struct cmd_ctx *ctx, const struct show_args *a, const struct qgroup_refs *groups)
 {
 	bool shown[COLUMNS] = { true, true, true, a->max_rfer, a->max_excl, a->parents, a->children, true };
-	struct strbuf *line = &ctx->out->buf;
+	struct strbuf *line = &ctx->out->buf, text CLEANUP(sb_fini) = STRBUF_INIT;
 	unsigned width[COLUMNS];
 
 	for (unsigned c = 0; c < COLUMNS; c++) {
 		width[c] = columns[c].width;
-		for (size_t i = 0; shown[c] && i < groups->len; i++) {
-			struct strbuf text CLEANUP(sb_fini) = STRBUF_INIT;
-
+		for (size_t i = 0; shown[c] && c != COL_PATH && i < groups->len; i++) {
+			sb_reset(&text);
 			cell_text(ctx, groups->v[i], c, &text);
 			width[c] = max_t(unsigned, width[c], text.len);
 		}
@@ -191,10 +190,9 @@ static void print_text(struct cmd_ctx *ctx, const struct show_args *a, const str
 	}
 	for (size_t i = 0; i < groups->len; i++) {
 		for (unsigned c = 0; c < COLUMNS; c++) {
-			struct strbuf text CLEANUP(sb_fini) = STRBUF_INIT;
-
 			if (!shown[c])
 				continue;
+			sb_reset(&text);
 			cell_text(ctx, groups->v[i], c, &text);
 			put_cell(line, c, width[c], sb_str(&text), false);
 		}
