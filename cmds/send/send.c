@@ -18,13 +18,13 @@ static int removed_option(void *args, const char *value, struct err *err)
 
 #define OPT_STRUCT struct send_args
 static const struct opt send_opts[] = {
-	OPT_FLAG('e', NULL, multi, "if sending multiple subvols at once, use the new format and omit the end cmd between the subvols"),
-	OPT_LIST('p', NULL, parents, "PARENT", "send an incremental stream from PARENT to SUBVOL", .complete = "dir"),
-	OPT_LIST('c', NULL, clones, "SRC", "use this snapshot as a clone source for an incremental send (multiple allowed)", .complete = "dir"),
-	OPT_STRING('f', NULL, file, "FILE", "output is normally written to stdout; write it to FILE instead", .complete = "file"),
-	OPT_FLAG(0, "no-data", no_data, "send in NO_FILE_DATA mode: the stream has no file contents and cannot be received; it tells what changed"),
-	OPT_U64(0, "proto", proto, "N", "use protocol version N, or 0 for the highest that is supported (default: 1)"),
-	OPT_FLAG(0, "compressed-data", compressed, "send compressed data as it is stored, without decompressing it (version 2 or higher)"),
+	OPT_FLAG('e', NULL, multi, "several subvolumes make one stream: one header, one end"),
+	OPT_LIST('p', NULL, parents, "PARENT", "send only what has changed since PARENT", .complete = "dir"),
+	OPT_LIST('c', NULL, clones, "SRC", "content that SRC has is shared with it (can be given several times)", .complete = "dir"),
+	OPT_STRING('f', NULL, file, "FILE", "write to FILE instead of standard output", .complete = "file"),
+	OPT_FLAG(0, "no-data", no_data, "leave out file contents: such a stream tells what changed and cannot be received"),
+	OPT_U64(0, "proto", proto, "N", "version of the stream; 0 is the highest that is supported (default: 1)"),
+	OPT_FLAG(0, "compressed-data", compressed, "pass compressed data on as it is stored (version 2 or higher)"),
 	OPT_FLAG(0, "estimate", estimate, "print the size of the stream, its commands and clones instead of writing it (unmounted filesystems)", .ours = true),
 	OPT_STRING(0, "resume", resume, "TOKEN", "write the stream from the place TOKEN on, which receive printed where it stopped; all else as before "
 		   "(unmounted filesystems)", .ours = true),
@@ -291,14 +291,12 @@ static int send_cmd_run(struct cmd_ctx *ctx, void *args)
 }
 
 static const char *const send_details[] = {
-	"Sends the subvolume(s) specified by SUBVOL to stdout.",
-	"SUBVOL should be read-only here.",
-	"By default, this will send the whole subvolume. To do an incremental",
-	"send, use '-p PARENT'. If you want to allow btrfs to clone from",
-	"any additional local snapshots, use '-c SRC' (multiple times",
-	"where applicable). You must not specify clone sources unless you",
-	"guarantee that these snapshots are exactly in the same state on both",
-	"sides, the sender and the receiver.",
+	"Writes a stream from which btrfs receive makes the same read-only subvolumes",
+	"elsewhere. All of them must be read-only, and of one filesystem.",
+	"Without -p a stream holds everything; with it, what has changed since PARENT,",
+	"which the other side must have received before. With -c alone the best parent",
+	"among the clone sources is chosen. Content that a clone source has, too, is not",
+	"sent but shared: the other side must have it unchanged.",
 	"A subvolume of a filesystem that is not mounted is written DEVICE:/PATH.",
 	NULL
 };
