@@ -208,6 +208,10 @@ const struct subvol_info *subvols_find(struct subvols *s, u64 id, int *ret, stru
 	*ret = subvols_load(s, err);
 	if (*ret)
 		return NULL;
+	/* most who ask go through all in order */
+	for (size_t i = s->hint; i < s->all.len && i < s->hint + 2; i++)
+		if (s->all.v[i].id == id)
+			return &s->all.v[s->hint = i];
 	for (hi = s->all.len; lo < hi;) {
 		size_t mid = lo + (hi - lo) / 2;
 

@@ -16,6 +16,7 @@ struct subvols {
 	bool user;                 /* mounted, and we may see only what lies below PATH */
 	bool loaded;
 	struct subvol_list all;    /* by id; once loaded */
+	size_t hint;               /* where in all the last one asked for was */
 	VEC(char *) user_paths;    /* one for each of all, relative to PATH */
 	VEC(struct subvols_dir) dirs; /* directories that hold subvolumes */
 	struct hmap dir_index;     /* hash of both numbers -> place in dirs, from 1 */

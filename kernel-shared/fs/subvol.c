@@ -29,7 +29,7 @@ static void take_root_item(struct subvol_info *s, const struct item *item)
 
 	s->id = item->key.objectid;
 	s->key_offset = item->key.offset;
-	root_item_parse(item, &whole);
+	root_item_parse(item, &whole); /* which knows the legacy form */
 	s->item = subvol_item_of(&whole);
 	s->deleted = !le32_get(s->item.refs);
 }
