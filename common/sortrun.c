@@ -307,7 +307,7 @@ static size_t memory_first(struct run_vec *runs)
 static int reduce_runs(struct sortrun *s)
 {
 	size_t most = max_t(size_t, part_records(s) / s->spacing, 8), kept = memory_first(&s->runs);
-	struct run *files = s->runs.v + kept;
+	struct run *files = kept ? s->runs.v + kept : s->runs.v; /* there may be none at all */
 
 	while (s->runs.len - kept > most) {
 		/* As few as needed: what is merged here is written once more. */

@@ -24,7 +24,7 @@ static const char *image(struct env *env)
 			BTRFS_FEATURE_INCOMPAT_NO_HOLES | BTRFS_FEATURE_INCOMPAT_MIXED_GROUPS,
 		.compat_ro = BTRFS_FEATURE_COMPAT_RO_FREE_SPACE_TREE | BTRFS_FEATURE_COMPAT_RO_FREE_SPACE_TREE_VALID };
 	struct err err = ERR_INIT;
-	struct maker *m;
+	struct maker *m = NULL;
 	int fd;
 
 	if (*path)
