@@ -120,9 +120,16 @@ static int item_refs(struct leaf_ctx *l, const struct item *item, u32 pos, u64 b
 static int note_extent(struct leaf_ctx *l, const struct item *item, const struct extent_view *v)
 {
 	struct extent_fact f = { .kind = item->key.type | (v->is_data ? EXTENT_IS_DATA : 0) };
+	u64 newest = l->c->geo->generation + 1;
 
 	put_be64(f.bytenr, v->bytenr);
 	put_be64(f.len, v->len);
+	if (v->generation > newest) {
+		struct where w = { .tree = BTRFS_EXTENT_TREE_OBJECTID, .key = item->key, .block = l->bytenr, .bytenr = v->bytenr, .len = v->len,
+				   .have = v->generation, .want = newest };
+
+		REPORT(l->c, CHECK_EXTENTS, EXTENT_GENERATION, w, v->bytenr, v->generation, newest);
+	}
 	if (v->flags & BTRFS_BLOCK_FLAG_FULL_BACKREF && blockmap_set(&l->c->full, v->bytenr) < 0)
 		return -ENOMEM;
 	return sortrun_add(l->c->extents, &f, l->worker);
