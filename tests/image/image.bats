@@ -53,6 +53,9 @@ trees() { "$BTRBOX" btrfs inspect-internal dump-tree --csum-items "$@" | sed '/^
 	same "names" "$("$BTRBOX" btrfs offline a.img ls -lR | sed 's/ -> .*//')" "$("$BTRBOX" btrfs offline a.dump ls -lR | sed 's/ -> .*//')"
 	run "$BTRBOX" btrfs offline a.dump cat /size1048576
 	[[ $status == 1 && $output == *"not in the metadata dump"* ]]
+	cp a.dump keep
+	run "$BTRBOX" btrfs subvolume create a.dump:/new; expect 1; has "which can only be read"
+	cmp a.dump keep
 }
 
 @test "pipes both ways, and standard input as a file" {
