@@ -22,7 +22,7 @@ struct dump_codec {
 #if HAVE_DEFLATE
 /* The levels of libdeflate that make of metadata what zlib makes, or less, in the shortest time. Between its levels 7 and 10 lies a long way in size
  * and in time: in each 16 items some are packed at the one, the others at the other. */
-static const struct { u8 level, slow; } levels[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 2, 0 }, { 4, 0 }, { 5, 0 }, { 6, 0 }, { 7, 2 }, { 7, 5 }, { 7, 7 } };
+static const struct { u8 level, slow; } levels[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 2, 0 }, { 4, 0 }, { 5, 0 }, { 6, 0 }, { 7, 2 }, { 7, 4 }, { 7, 5 } };
 
 static bool codec_start(struct dump_codec *c)
 {
