@@ -404,6 +404,8 @@ static void putter_fini(struct putter *p)
 	hmap_fini(&p->links);
 	hmap_fini(&p->reading);
 	vec_fini(&p->linked);
+	hmap_fini(&p->layouts);
+	vec_fini(&p->shared);
 	pthread_mutex_destroy(&p->lock);
 	progress_free(p->progress);
 }
@@ -475,8 +477,8 @@ static int put_run(struct cmd_ctx *ctx, void *args)
 	return ret;
 }
 static const char *const put_details[] = {
-	"PATH lies in the running system; - is standard input. Owner, mode, times, extended attributes, ACLs, capabilities, hard links, holes, device nodes",
-	"are kept. Existing files are not replaced without -f; directories are merged. What cannot be read is told and left out, the exit code is then 1.",
+	"PATH lies in the running system; - is standard input. Owner, mode, times, extended attributes, ACLs, capabilities, hard links, holes, device nodes,",
+	"and reflinks of whole files are kept. Existing files are not replaced without -f; directories are merged. What cannot be read is told and left out, the exit code is then 1.",
 	NULL
 };
 const struct cmd verb_put = { .name = "put", .usage = { "put [-Dfrv] [-o USER[:GROUP]] [-m MODE] PATH... [DEST]" },

@@ -28,6 +28,8 @@ struct put_dir {
 };
 
 struct put_xattr { u32 name, value, value_len; }; /* places in the job's text */
+/* Where the data of a file lies on its device: two files of one layout have the same content. */
+struct put_layout { u64 dev, len, hash[2]; };
 enum put_kind { PUT_ENTRY, PUT_LEAVE };
 /* One name, or the end of a directory. */
 struct put_job {
@@ -44,6 +46,7 @@ struct put_job {
 	VEC(struct put_xattr) xattrs;
 	u8 property;              /* compression that the file brings along; BTRFS_COMPRESS_* */
 	bool has_property;
+	struct put_layout layout; /* of a file all of whose extents are shared with others; else len 0 */
 	struct put_ahead *ahead;
 	int ret;                  /* of what was done ahead */
 	const char *what;         /* and what that was: "open" */
@@ -53,6 +56,7 @@ struct put_job {
 struct put_worker { u64 dir; int fd; char *names; u8 *value; };
 
 struct put_linked { u64 dev, ino; struct loc to; };
+struct put_shared { struct put_layout layout; struct loc to; };
 struct putter {
 	struct edit *e;
 	const struct put_opts *o;
@@ -64,10 +68,15 @@ struct putter {
 	u8 property;
 	struct hmap links;        /* hash of device and inode -> index + 1 in linked */
 	VEC(struct put_linked) linked;
+	struct hmap layouts;      /* -> index + 1 in shared */
+	VEC(struct put_shared) shared;
 	pthread_mutex_t lock;     /* of reading */
 	struct hmap reading;      /* inodes with several names that somebody has read ahead */
 	u64 files, dirs, others, bytes, existing, last_dir;
 };
+
+/* putshared.c: reflinks of the running system. Fills in *out, len 0 when there is nothing to tell. */
+void put_layout(int fd, const struct stat *st, struct put_layout *out);
 
 /* putread.c: fills in what needs no transaction. Any thread. */
 void put_look(struct put_job *j, struct put_worker *w);

@@ -154,6 +154,42 @@ int put_stream(struct edit *e, struct loc to, int fd, const struct stat *st, con
 	return ret;
 }
 
+static u64 layout_key(const struct put_layout *l)
+{
+	return hash_mix2(l->hash[0], l->hash[1]);
+}
+
+/* A file of the same layout is here already: its data is shared. False: it is not, or cannot be. */
+static bool share_known(struct put_job *j, struct loc to)
+{
+	struct edit *e = j->p->e;
+	u64 *slot = j->layout.len ? hmap_get(&j->p->layouts, layout_key(&j->layout)) : NULL;
+	const struct put_shared *s = slot ? &j->p->shared.v[*slot - 1] : NULL;
+	struct inode in = wanted(j);
+
+	if (!s || memcmp(&s->layout, &j->layout, sizeof(j->layout)) || op_clone(e->txn, s->to, 0, 0, to, 0, &e->ctx->err))
+		return false;
+	return !op_setattr(e->txn, to, ATTR_ATIME | ATTR_MTIME | ATTR_CTIME, &in, &e->ctx->err);
+}
+
+static int share_note(struct put_job *j, struct loc to)
+{
+	struct put_layout now;
+	bool fresh;
+	u64 *slot;
+
+	put_layout(j->fd, &j->st, &now);
+	if (memcmp(&now, &j->layout, sizeof(now)))
+		return 0; /* it has changed while it was read */
+	slot = hmap_put(&j->p->layouts, layout_key(&j->layout), &fresh);
+
+	if (!slot || (fresh && vec_push(&j->p->shared, ((struct put_shared){ j->layout, to }))))
+		return -ENOMEM;
+	if (fresh)
+		*slot = j->p->shared.len;
+	return 0;
+}
+
 /* A file that cannot be read whole is not there. */
 static int make_file(struct put_job *j, struct loc to)
 {
@@ -162,8 +198,12 @@ static int make_file(struct put_job *j, struct loc to)
 	bool broken = false;
 	int ret = j->has_property ? put_xattrs(j, to, true) : 0;
 
+	if (!ret && share_known(j, to))
+		return 0;
 	if (!ret)
 		ret = put_stream(e, to, j->fd, &j->st, j->ahead, &broken);
+	if (!ret && j->layout.len)
+		ret = share_note(j, to);
 	if (!ret || !broken)
 		return ret;
 	why = e->ctx->err;

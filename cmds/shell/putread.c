@@ -193,7 +193,10 @@ void put_look(struct put_job *j, struct put_worker *w)
 			return;
 		}
 	}
-	if (!read_xattrs(j, w, proc) && S_ISREG(j->st.st_mode))
+	if (read_xattrs(j, w, proc) || !S_ISREG(j->st.st_mode))
+		return;
+	put_layout(j->fd, &j->st, &j->layout);
+	if (!j->layout.len)
 		read_small(j);
 }
 

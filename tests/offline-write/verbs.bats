@@ -348,3 +348,24 @@ digest() { btrfs_ours offline hash --times none "$1" | cut -d' ' -f1; }
 	command -v fakeroot >/dev/null || return 0
 	same fakeroot "$first" "$(n=7; sum fakeroot "$BTRBOX")"
 }
+
+# bats test_tags=root
+@test "files that share their data in the running system share it where put brings them" {
+	need_kernel
+	mk_fs peer k.img 300M -
+	mount_fs k.img m
+	head -c 8M /dev/urandom >m/one
+	cp --reflink=always m/one m/two
+	cp --reflink=never m/one m/three
+	cp --reflink=always m/one m/four
+	printf changed | dd of=m/four bs=1 seek=1000000 conv=notrunc status=none
+	sync -f m
+	ok t.img put -r m /m
+	for f in one two three four; do btrfs_ours offline t.img cat m/$f | cmp - m/$f; done
+	same hash "$(btrfs_ours offline hash --times mtime m | cut -d' ' -f1)" "$(btrfs_ours offline hash --times mtime t.img:/m | cut -d' ' -f1)"
+	umount_fs m
+	stored=$("$PEER" inspect-internal dump-tree -t 2 t.img | awk '/EXTENT_ITEM/ && $5 != "METADATA_ITEM" { gsub(")", "", $6); n += $6 } END { print n }')
+	((stored > 23 << 20 && stored < 26 << 20)) || { echo "stored $stored"; return 1; }
+	judge_peer t.img
+	judge_reader t.img
+}
