@@ -26,7 +26,7 @@ static int undo_run(struct cmd_ctx *ctx, void *args)
 	if (!ret && undo_apply(ctx->env, ctx->argv[0], devices.v, devices.len, &ctx->err))
 		ret = cmd_error(ctx, "cannot take back the changes: %s", err_text(&ctx->err));
 	for (size_t i = 0; i < devices.len && !ret; i++)
-		cmd_say(ctx, 1, "%s is as it was before %s\n", devices.v[i], ctx->argv[0]);
+		cmd_say(ctx, 1, "%s: the changes kept in %s are taken back\n", devices.v[i], ctx->argv[0]);
 	for (int i = 1; targets && i < ctx->argc; i++)
 		target_fini(&targets[i]);
 	free(targets);
