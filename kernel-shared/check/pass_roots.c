@@ -366,7 +366,7 @@ static void judge_all(struct roots_pass *p)
 			id = min_t(u64, id, p->links.v[at].child);
 		for (end = at; end < p->links.len && p->links.v[end].child == id; end++)
 			;
-		judge_subvol(p, id, p->links.v + at, end - at);
+		judge_subvol(p, id, end > at ? &p->links.v[at] : NULL, end - at);
 		at = end;
 		k += k < p->subvols.len && p->subvols.v[k].id == id;
 	}
