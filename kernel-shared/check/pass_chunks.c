@@ -199,7 +199,7 @@ static void check_device(struct check *c, const struct disk_dev_item *item)
 	if (!is_aligned_p2(total, c->geo->sectorsize))
 		REPORT(c, CHECK_EXTENTS, DEV_UNALIGNED, w, devid, total, c->geo->sectorsize);
 	if (memcmp(item->fsid, super_metadata_uuid(c->fs->sb), sizeof(item->fsid)) && memcmp(item->fsid, c->fs->sb->fsid, sizeof(item->fsid)) &&
-	    !(d && d->bdev && d->seed))
+	    !(d && d->bdev && !memcmp(d->sb.fsid, item->fsid, sizeof(item->fsid))))
 		REPORT(c, CHECK_EXTENTS, DEV_FSID, w, devid);
 	if (!d || !d->bdev || c->fs->vol->source)
 		return;
