@@ -201,9 +201,12 @@ u32 edit_umask(void)
 struct new_inode edit_new(struct edit *e, struct loc dir, u32 mode)
 {
 	struct new_inode ni = { .mode = mode, .uid = geteuid(), .gid = getegid(), .inherit = true };
+	const struct write_opts *o = &e->c.opts;
 	char *acl = NULL;
 	size_t len;
 
+	if (S_ISREG(mode)) /* from the beginning, as in a mount with these options */
+		ni.flags = (o->nodatacow ? BTRFS_INODE_NODATACOW | BTRFS_INODE_NODATASUM : 0) | (o->nodatasum ? BTRFS_INODE_NODATASUM : 0);
 	/* a default ACL takes the place of the umask */
 	if (!S_ISLNK(mode) && xattr_get(dir.root, dir.ino, "system.posix_acl_default", &acl, &len, NULL))
 		ni.mode &= ~edit_umask();

@@ -49,6 +49,11 @@ static struct new_inode new_of(const struct put_job *j)
 		.inherit = true };
 
 	env_now(j->p->e->ctx->env, &ni.otime.sec, &ni.otime.nsec);
+	if (S_ISREG(in.mode)) {
+		const struct write_opts *w = &j->p->e->c.opts;
+
+		ni.flags = (w->nodatacow ? BTRFS_INODE_NODATACOW | BTRFS_INODE_NODATASUM : 0) | (w->nodatasum ? BTRFS_INODE_NODATASUM : 0);
+	}
 	if (S_ISBLK(in.mode) || S_ISCHR(in.mode))
 		ni.rdev = (u64)major(j->st.st_rdev) << 20 | (minor(j->st.st_rdev) & 0xfffff);
 	if (S_ISDIR(in.mode))

@@ -138,11 +138,16 @@ int acl_follow_mode(struct txn *txn, struct root *root, u64 ino, u32 mode, struc
 int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode, struct err *err)
 {
 	char *value CLEANUP(mem_freep) = NULL;
+	struct winode w;
 	size_t len;
 	int ret;
 
 	if (!S_ISREG(mode) && !S_ISDIR(mode))
 		return 0;
+	ret = winode_load(inode.root, inode.ino, &w, err);
+	/* what is never compressed has no such property */
+	if (ret || winode_flags(&w) & (BTRFS_INODE_NODATACOW | BTRFS_INODE_NODATASUM))
+		return ret;
 	ret = xattr_get(dir.root, dir.ino, compression, &value, &len, err);
 	if (ret || !len)
 		return ret == -ENODATA ? 0 : ret;

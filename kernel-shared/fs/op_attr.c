@@ -46,7 +46,7 @@ static int setattr(struct txn *txn, struct loc loc, unsigned set, const struct i
 		return ret;
 	mode = winode_mode(&w);
 	winode_touch(txn, &w, false);
-	if (set & (ATTR_UID | ATTR_GID) && !(set & ATTR_KEEP_SUID) && S_ISREG(mode))
+	if (set & (ATTR_UID | ATTR_GID) && !(set & ATTR_KEEP_SUID) && !S_ISDIR(mode))
 		mode &= ~(S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
 	if (set & ATTR_MODE)
 		mode = (mode & S_IFMT) | (attr->mode & 07777);
