@@ -181,7 +181,7 @@ static void judge_link(struct roots_pass *p, struct link *l)
  * (the offset may be the transaction before: snapshots that go on changing in the one that made them). */
 static bool may_dangle(const struct subvol_rec *r, u64 transid)
 {
-	return r->offset && transid <= le64_get(r->ri.otransid);
+	return r->offset && transid <= max_t(u64, r->offset, le64_get(r->ri.otransid));
 }
 
 static bool linked(const struct roots_pass *p, const struct link *l)
