@@ -13,7 +13,9 @@ static int stack_device(struct repair *r, const char *spec, struct bdev **out, s
 
 	if (ret)
 		return ret;
-	if (r->args->undo && !r->args->dry_run && !r->undo)
+	if (r->args->open.wrap)
+		ret = r->args->open.wrap(r->args->open.wrap_arg, &b, err);
+	if (!ret && r->args->undo && !r->args->dry_run && !r->undo)
 		ret = undo_log_create(r->env, r->args->undo, &r->undo, err);
 	if (!ret && r->undo)
 		ret = bdev_undo_new(b, r->undo, &b, err);
@@ -70,7 +72,8 @@ int repair_open(struct repair *r, unsigned flags, struct fs **out, struct err *e
 	struct fs_open_args args = r->args->open;
 	int ret;
 
-	args.flags = flags | FS_OPEN_DEGRADED | (r->args->open.flags & FS_OPEN_FORCE_MOUNTED);
+	args.flags = flags | FS_OPEN_DEGRADED | (r->args->open.flags & FS_OPEN_NOSCAN) | (r->args->open.flags & FS_OPEN_FORCE_MOUNTED);
+	args.wrap = NULL; /* done when a device is opened first */
 	args.open = open_device;
 	args.open_arg = r;
 	/* what was chosen by hand is in the superblock after the first fix */
