@@ -97,7 +97,7 @@ T ?=
 PICK = $(if $(T),'$(subst ','\'',$(T))')
 LANES ?= $(shell nproc)
 # Programs that bats files drive: tests/GROUP/NAME.c becomes $(BUILD)/GROUP/NAME.
-DRIVERS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/offline-write/*.c tests/crash/*.c))
+DRIVERS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/offline-write/*.c tests/crash/*.c tests/damage/*.c))
 $(DRIVERS): $(BUILD)/%: tests/%.c $(BUILD)/libbtrbox.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP $(LINK_STATIC) $(LDFLAGS) -o $@ $< $(BUILD)/libbtrbox.a $(LDLIBS_ALL)

@@ -240,7 +240,7 @@ int chunk_scan_settle(struct chunk_scan *s, struct volume *vol, struct err *err)
 	drop_covered(s);
 	ret = drop_stale(s);
 	for (size_t i = 0; !ret && i < s->groups.len; i++)
-		if (!has_chunk(s, s->groups.v[i].start) && !chunk_lookup(vol, s->groups.v[i].start))
+		if (!has_chunk(s, s->groups.v[i].start))
 			ret = from_extents(s, vol, &s->groups.v[i]);
 	vec_sort(&s->chunks, by_start);
 	return ret ? err_nomem(err) : 0;

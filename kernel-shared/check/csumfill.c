@@ -29,6 +29,7 @@ static int covered(struct fs *fs, u64 bytenr, bool *has, u64 *end, struct err *e
 		}
 	}
 	path_fini(&p);
+	key = key_next(key);
 	if (!ret || ret == -ENOENT)
 		ret = tree_lookup_ge(&fs->csum_tree->tree, &key, &p, &item, err);
 	if (!ret && item.key.type == BTRFS_EXTENT_CSUM_KEY)
@@ -38,6 +39,7 @@ static int covered(struct fs *fs, u64 bytenr, bool *has, u64 *end, struct err *e
 
 static int fill_piece(struct fs *fs, struct txn *txn, u64 bytenr, u32 len, u8 *buf, u8 *sums, struct err *err)
 {
+	struct key key = KEY(BTRFS_EXTENT_CSUM_OBJECTID, BTRFS_EXTENT_CSUM_KEY, bytenr);
 	u32 sector = fs->geo->sectorsize;
 	struct op *op;
 	int ret = rio_read(fs->vol, bytenr, len, 0, buf, err);
@@ -46,7 +48,13 @@ static int fill_piece(struct fs *fs, struct txn *txn, u64 bytenr, u32 len, u8 *b
 		return ret;
 	csum_compute_blocks(fs->geo->csum_type, buf, sector, len / sector, sums);
 	ret = op_begin(txn, 8, 0, &op, err);
-	return ret ? ret : op_end(op, csum_insert(txn_alloc(txn), bytenr, len, sums, err), err);
+	if (ret)
+		return ret;
+	/* an item of no sums may stand in the way */
+	ret = tree_delete(&fs->csum_tree->tree, &key, err);
+	if (!ret || ret == -ENOENT)
+		ret = csum_insert(txn_alloc(txn), bytenr, len, sums, err);
+	return op_end(op, ret, err);
 }
 
 int csum_fill(struct fs *fs, struct txn *txn, u64 bytenr, u64 len, u64 *filled, struct err *err)

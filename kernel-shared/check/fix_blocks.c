@@ -370,13 +370,19 @@ static int take_scanned(struct rewrite *w, const struct chunk_scan *s, struct me
 		struct key key = KEY(BTRFS_FIRST_CHUNK_TREE_OBJECTID, BTRFS_CHUNK_ITEM_KEY, c->start);
 		void *own = arena_dup(&w->m.arena, c->item, c->size);
 
-		if (find_item(items, key))
+		struct mended_item *old = find_item(items, key);
+
+		if (old && (!c->rebuilt || (old->size == c->size && !memcmp(old->data, c->item, c->size))))
 			continue;
 		repair_say(w->r, "Chunk [%llu, %llu): %s", c->start, c->start + le64_get(c->item->length), c->rebuilt ? "made anew from its device extents" : "found");
 		w->chunks++;
-		if (!own || vec_push(items, ((struct mended_item){ key, own, c->size })))
+		if (old && own)
+			*old = (struct mended_item){ key, own, c->size };
+		else if (!own || vec_push(items, ((struct mended_item){ key, own, c->size })))
 			return err_nomem(err);
 		unique(items);
+		if (old)
+			continue; /* mapped wrongly until the filesystem is opened again */
 		if (volume_add_chunk(w->fs->vol, c->start, c->item, err))
 			err_clear(err);
 	}
@@ -408,7 +414,7 @@ static int chunk_tree(struct rewrite *w, struct err *err)
 	struct root_change c = { 0 };
 	int ret;
 
-	if ((w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) && !w->r->args->chunks && !repair_found(w->r, PROBLEM_GROUP_NO_CHUNK)) || le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
+	if ((w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) && !w->r->args->chunks && !repair_chunks_wrong(w->r)) || le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
 		return 0;
 	ret = rewrite_tree_collect(w, &p, &items, err);
 	if (!ret)

@@ -281,7 +281,7 @@ static int drop_root_refs(struct filefix *f, u64 parent, u64 child, struct err *
 	return ret;
 }
 
-int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 index, const u8 *name, u16 len, struct err *err)
+int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 index, const u8 *name, u16 len, bool alone, struct err *err)
 {
 	struct name_state s = { .dir = dir, .name = name, .len = len };
 	struct root *root = fix_root_of(f->fs, parent), *sub = fix_root_of(f->fs, child);
@@ -290,6 +290,9 @@ int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 in
 
 	if (ret || (s.item.type && s.item.type != BTRFS_ROOT_ITEM_KEY) || (s.index.type && s.index.type != BTRFS_ROOT_ITEM_KEY))
 		return ret == -ENOENT ? 0 : ret;
+	/* a reference alone, where another name has an entry, is that name gone wrong */
+	if (!alone && !s.items && !s.index.type)
+		return 0;
 	ret = take_out(f, root, &s, err);
 	if (!ret)
 		ret = drop_root_refs(f, parent, child, err);
@@ -385,5 +388,5 @@ int subvol_rescue(struct filefix *f, u64 id, struct err *err)
 	int ret = top ? lost_and_found(f, top, &dir, err) : -ENOENT;
 
 	snprintf(name, sizeof(name), "subvolume.%llu", id);
-	return ret ? ret : subvol_name_settle(f, BTRFS_FS_TREE_OBJECTID, dir, id, 0, (const u8 *)name, strlen(name), err);
+	return ret ? ret : subvol_name_settle(f, BTRFS_FS_TREE_OBJECTID, dir, id, 0, (const u8 *)name, strlen(name), true, err);
 }

@@ -41,13 +41,22 @@ static int uuid_entry(struct filefix *f, const struct problem_at *p, bool add, s
 	return ret == -ENOENT || ret == -EEXIST ? 0 : ret;
 }
 
+static bool is_alone(const struct repair *r, const struct problem_at *p)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->found.len; i++)
+		n += r->found.v[i].id == PROBLEM_ROOT_REF && r->found.v[i].tree == p->tree;
+	return n == 1;
+}
+
 static int fix_one(struct filefix *f, const struct problem_at *p, struct err *err)
 {
 	switch (p->id) {
 	case PROBLEM_ROOT_NO_ORPHAN: return add_orphan(f, p->tree, err);
 	case PROBLEM_ROOT_REFS: return set_refs(f, p->tree, err);
 	case PROBLEM_ROOT_LOST: return subvol_rescue(f, p->tree, err);
-	case PROBLEM_ROOT_REF: return p->name ? subvol_name_settle(f, p->parent, p->ino, p->tree, p->index, p->name, p->name_len, err) : 0;
+	case PROBLEM_ROOT_REF: return p->name ? subvol_name_settle(f, p->parent, p->ino, p->tree, p->index, p->name, p->name_len, is_alone(f->r, p), err) : 0;
 	case PROBLEM_UUID_ENTRY: return uuid_entry(f, p, true, err);
 	case PROBLEM_UUID_STALE: return uuid_entry(f, p, false, err);
 	default: return 0;

@@ -12,6 +12,7 @@
 struct by_ino { u8 ino[8]; u8 kind, type, pad[6]; u64 dir, name[2]; u64 content, readable; };
 _Static_assert(sizeof(struct by_ino) == 56, "no padding that is not named");
 enum { KIND_CONTENT, KIND_NAME };
+#define SUBVOL (1ULL << 63) /* the number is a subvolume's */
 
 struct dir_at { u64 dir, name[2]; };
 
@@ -133,6 +134,18 @@ static void hash_128(const void *p, size_t len, u64 out[2])
 	out[1] = hash_mix2(out[0] ^ 0x9e3779b97f4a7c15ULL, crc32c(p, len) ^ (u64)len << 32);
 }
 
+/* What a subvolume's entry leads to: it holds that subvolume, if there is one. */
+static int note_subvol(struct taking *t, u64 id)
+{
+	struct by_ino rec = { .kind = KIND_CONTENT, .type = BTRFS_FT_DIR, .content = id };
+	struct err ignored = ERR_INIT;
+	struct root *root;
+
+	rec.readable = !fs_subvol_root(t->fs, id, &root, &ignored);
+	put_be64(rec.ino, id | SUBVOL);
+	return sortrun_add(t->joined, &rec, 0);
+}
+
 static int note_names(struct taking *t, const struct item *item)
 {
 	struct dir_entry_view e;
@@ -142,12 +155,14 @@ static int note_names(struct taking *t, const struct item *item)
 	while (!ret && dir_item_next(item, &pos, &e)) {
 		struct by_ino rec = { .kind = KIND_NAME, .type = e.type, .dir = item->key.objectid };
 
-		if (e.location.type != BTRFS_INODE_ITEM_KEY || hash_name(e.name, e.name_len) != item->key.offset)
+		if (hash_name(e.name, e.name_len) != item->key.offset)
 			continue;
-		put_be64(rec.ino, e.location.objectid);
+		if (e.location.type == BTRFS_ROOT_ITEM_KEY && note_subvol(t, e.location.objectid))
+			return -ENOMEM;
+		put_be64(rec.ino, e.location.type == BTRFS_ROOT_ITEM_KEY ? e.location.objectid | SUBVOL : e.location.objectid);
 		hash_128(e.name, e.name_len, rec.name);
 		ret = sortrun_add(t->joined, &rec, 0);
-		if (!ret && e.type == BTRFS_FT_DIR) {
+		if (!ret && e.type == BTRFS_FT_DIR && e.location.type == BTRFS_INODE_ITEM_KEY) {
 			u64 *at = hmap_put(&t->dirs, e.location.objectid, NULL);
 
 			ret = at ? vec_push(&t->at, ((struct dir_at){ rec.dir, { rec.name[0], rec.name[1] } })) : -ENOMEM;

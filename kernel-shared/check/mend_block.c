@@ -86,6 +86,22 @@ static unsigned mismatches(const struct mend *m, const struct place *p, const u8
 	return n;
 }
 
+/* As many as ascend and lead somewhere. */
+static u32 count_pointers(const struct mend *m, const u8 *block, u32 max)
+{
+	const struct disk_key_ptr *p = block_ptrs(block);
+	u32 n = 0;
+
+	for (; n < max; n++) {
+		struct key key = key_get(&p[n].key), last = n ? key_get(&p[n - 1].key) : KEY_MIN;
+		u64 to = le64_get(p[n].blockptr);
+
+		if (!to || !is_aligned_p2(to, m->fs->geo->sectorsize) || !chunk_lookup(m->fs->vol, to) || (n && key_cmp(&key, &last) <= 0))
+			break;
+	}
+	return n;
+}
+
 static void mend_header(struct mend *m, const struct place *p, u8 *block)
 {
 	struct disk_header *h = (struct disk_header *)block;
@@ -97,8 +113,9 @@ static void mend_header(struct mend *m, const struct place *p, u8 *block)
 	if (!owner_fits(p, le64_get(h->owner)))
 		h->owner = le64_of(p->tree);
 	h->flags = le64_of((u64)BTRFS_MIXED_BACKREF_REV << 56 | BTRFS_HEADER_FLAG_WRITTEN | (block_flags(block) & BTRFS_HEADER_FLAG_RELOC));
-	if (le32_get(h->nritems) > max)
-		h->nritems = le32_of(max);
+	/* of a leaf the items themselves say how many there are */
+	if (le32_get(h->nritems) > max || !le32_get(h->nritems))
+		h->nritems = le32_of(p->level ? count_pointers(m, block, max) : 0);
 }
 
 /* Lower is better; 0 nothing wrong. -1: not it. */

@@ -35,7 +35,21 @@ void repair_say(struct repair *r, const char *fmt, ...)
 
 /* --- what helps against what --- */
 
-static enum fix fix_of(const struct problem_at *p)
+bool repair_found(const struct repair *r, enum problem_id id)
+{
+	for (size_t i = 0; i < r->found.len; i++)
+		if (r->found.v[i].id == id)
+			return true;
+	return false;
+}
+
+bool repair_chunks_wrong(const struct repair *r)
+{
+	return repair_found(r, PROBLEM_GROUP_NO_CHUNK) || repair_found(r, PROBLEM_CHUNK_OVERLAP) ||
+	       (repair_found(r, PROBLEM_CHUNK_GROUP) && repair_found(r, PROBLEM_CHUNK_EXTENT));
+}
+
+static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 {
 	switch (p->id) {
 	case PROBLEM_READER:
@@ -65,7 +79,11 @@ static enum fix fix_of(const struct problem_at *p)
 	case PROBLEM_ROOT_GENERATION:
 	case PROBLEM_ROOT_ITEM_BAD:
 	case PROBLEM_GROUP_NO_CHUNK:
+	case PROBLEM_CHUNK_OVERLAP:
 		return FIX_BLOCKS;
+	case PROBLEM_CHUNK_GROUP:
+	case PROBLEM_CHUNK_EXTENT:
+		return repair_chunks_wrong(r) ? FIX_BLOCKS : FIX_SPACE;
 	default:
 		break;
 	}
@@ -98,15 +116,7 @@ static bool pending(const struct repair *r, enum fix fix)
 	if (fix == FIX_BLOCKS && r->rootless)
 		return true;
 	for (size_t i = 0; i < r->found.len; i++)
-		if (wanted(r, &r->found.v[i]) && fix_of(&r->found.v[i]) == fix)
-			return true;
-	return false;
-}
-
-bool repair_found(const struct repair *r, enum problem_id id)
-{
-	for (size_t i = 0; i < r->found.len; i++)
-		if (r->found.v[i].id == id)
+		if (wanted(r, &r->found.v[i]) && fix_of(r, &r->found.v[i]) == fix)
 			return true;
 	return false;
 }
@@ -271,8 +281,13 @@ static int begin(struct repair *r, struct err *err)
 /* The last word: no file that could be read may be lost. */
 static int guard(struct repair *r, struct err *err)
 {
+	bool asked = r->args->init_csum_tree || r->args->init_extent_tree;
 	u64 lost;
-	int ret = inventory_compare(r, &lost, err);
+	int ret;
+
+	if (!asked && r->errors_first && r->totals.errors > r->errors_first)
+		return err_set(err, -EPERM, "there would be more errors than before (%llu, not %llu): nothing is written", r->totals.errors, r->errors_first);
+	ret = inventory_compare(r, &lost, err);
 
 	if (ret || !lost)
 		return ret;
@@ -313,6 +328,7 @@ static int repair(struct repair *r, struct err *err)
 		return only_blocks(r, err);
 	if (!ret)
 		ret = run_check(r, true, err);
+	r->errors_first = r->totals.errors;
 	if (!ret)
 		ret = asked(r, err);
 	if (!ret)

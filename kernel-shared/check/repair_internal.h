@@ -46,6 +46,7 @@ struct repair {
 	struct undo_log *undo;
 	struct problems_at found;     /* by the last check */
 	struct check_totals totals;
+	u64 errors_first;             /* of the first check */
 	struct blockmap keep;         /* what the superblock on disk leads to (and, in mixed block groups, its data) */
 	bool has_keep;
 	bool below;                   /* what is opened shows the devices as they are */
@@ -68,8 +69,9 @@ int repair_write(struct repair *r, struct err *err);
 void repair_devices_fini(struct repair *r);
 
 void repair_say(struct repair *r, const char *fmt, ...) PRINTF(2, 3);
-/* A superblock of the next generation with these roots is written to the overlays: the end of a fix that wrote blocks itself. */
 bool repair_found(const struct repair *r, enum problem_id id);
+/* Chunk items are lost, or contradict both block groups and device extents. */
+bool repair_chunks_wrong(const struct repair *r);
 
 /* --- inside a transaction: fix_names.c, fix_inode.c --- */
 struct filefix { struct repair *r; struct fs *fs; struct txn *txn; u64 done; };
@@ -77,8 +79,8 @@ struct filefix { struct repair *r; struct fs *fs; struct txn *txn; u64 done; };
 int name_settle(struct filefix *f, struct root *root, u64 dir, u64 ino, u64 index, const u8 *name, u16 len, struct err *err);
 /* An inode that no name leads to gets one in lost+found. */
 int name_rescue(struct filefix *f, struct root *root, u64 ino, const u8 *name, u16 len, struct err *err);
-/* The same for a subvolume's name; the entry of one that does not exist goes. And one without a name. */
-int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 index, const u8 *name, u16 len, struct err *err);
+/* The same for a subvolume's name (alone: nothing is wrong with another name of it); the entry of one that does not exist goes. And one without a name. */
+int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 index, const u8 *name, u16 len, bool alone, struct err *err);
 int subvol_rescue(struct filefix *f, u64 id, struct err *err);
 int inode_fix(struct filefix *f, struct root *root, const struct problem_at *p, struct err *err);
 /* One is made for a number that has none: what its names and items say. */
