@@ -9,9 +9,6 @@
 struct mended_item { struct key key; const u8 *data; u32 size; };
 VEC_TYPE(mended_items, struct mended_item);
 
-/* An item that belongs to a tree but to none of the blocks at hand: put back by a transaction, later. */
-struct displaced { u64 tree; struct key key; u8 *data; u32 size; };
-
 struct mend {
 	struct repair *r;
 	struct fs *fs;                /* as it is, lenient: for looking things up */
