@@ -32,7 +32,7 @@ no_leftovers() { grep -v '^Space key logical .* has no corresponding block group
 	need_shared images/check; need_peer; need_cmd xz
 	local f jobs first
 	for f in extent-ref-cases--keyed_data_ref.img shift-offsets--default_case.img no-extent-info--no_extent_bad_dev.img; do
-		btrfs-image -r "$SHARED/images/check/$f" a.img
+		btrfs-image -t1 -r "$SHARED/images/check/$f" a.img
 		first=
 		for jobs in 1 2 5; do
 			run "$BTRBOX" btrfs check --jobs $jobs a.img

@@ -21,8 +21,8 @@ ino() { "$BTRBOX" btrfs offline a.img stat "/$1" | sed -n 's/.*Inode: \([0-9]*\)
 		case $b in
 		*.tar.xz) rm -rf t; mkdir t; tar -xJf "$f" -C t; mv "$(find t -type f | head -1)" x.img ;;
 		*.raw.xz) xz -dc "$f" >x.img ;;
-		*.img.xz) xz -dc "$f" >d.img; btrfs-image -r d.img x.img ;;
-		*) btrfs-image -r "$f" x.img ;;
+		*.img.xz) xz -dc "$f" >d.img; btrfs-image -t1 -r d.img x.img ;;
+		*) btrfs-image -t1 -r "$f" x.img ;;
 		esac
 		run "$BTRBOX" btrfs check x.img
 		case $want in

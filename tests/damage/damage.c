@@ -348,5 +348,7 @@ int main(int argc, char **argv)
 	}
 	print(rows.v, rows.len);
 	unlink(work);
+	vec_fini(&rows);
+	names_fini(&want);
 	return sum.crashes || sum.hurt ? 1 : 0;
 }

@@ -37,7 +37,7 @@ trees() { "$BTRBOX" btrfs inspect-internal dump-tree --csum-items "$@" | sed '/^
 		trees peer.dump >got; same_file want got
 		"$PEER" check r1 >out 2>&1 || { cat out; return 1; }
 		[[ $o == *--csum* ]] && continue # the incumbent cannot restore those
-		"$PEER_IMAGE" -r ours.dump r3
+		"$PEER_IMAGE" -t1 -r ours.dump r3
 		same_file r3 r1
 	done
 }
@@ -268,7 +268,7 @@ names() { "$BTRBOX" btrfs inspect-internal dump-tree "$1" 2>/dev/null | grep -oP
 	trees a.img >want
 	image_ours -c1 a.img a.dump
 	image_ours -ro a.dump r1
-	"$PEER_IMAGE" -ro a.dump r2 2>/dev/null || true
+	"$PEER_IMAGE" -t1 -ro a.dump r2 2>/dev/null || true
 	same "but for the superblock" "$(tail -c +69633 r2 | cksum)" "$(tail -c +69633 r1 | cksum)"
 	trees r1 >got; same_file want got
 }
