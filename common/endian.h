@@ -35,4 +35,8 @@ static inline void put_le16(void *p, u16 v) { le16 x = le16_of(v); memcpy(p, &x,
 static inline void put_le32(void *p, u32 v) { le32 x = le32_of(v); memcpy(p, &x, sizeof(x)); }
 static inline void put_le64(void *p, u64 v) { le64 x = le64_of(v); memcpy(p, &x, sizeof(x)); }
 
+/* Big-endian, as sorted records hold what they are sorted by. */
+static inline u64 get_be64(const void *p) { return __builtin_bswap64(get_le64(p)); }
+static inline void put_be64(void *p, u64 v) { put_le64(p, __builtin_bswap64(v)); }
+
 #endif

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "common/endian.h"
 #include "common/hash.h"
 #include "common/mem.h"
 #include "common/pool.h"
@@ -54,21 +55,6 @@ struct job {
 	size_t path_len;
 	char path[];
 };
-
-static void put_be64(u8 *p, u64 v)
-{
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		p[i] = v;
-}
-
-static u64 get_be64(const u8 *p)
-{
-	u64 v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 /* --- on any thread --- */
 

@@ -4,6 +4,7 @@
 #define CHECK_INTERNAL_H
 
 #include <pthread.h>
+#include "common/endian.h"
 #include "common/mem.h"
 #include "common/sortrun.h"
 #include "kernel-shared/check/check.h"
@@ -286,8 +287,6 @@ int cache_cmp_group_end(struct cache_cmp *m, struct err *err);
 void cache_cmp_end(struct cache_cmp *m);
 int check_cache_inodes(struct check *c, struct err *err);
 
-static inline void put_be64(u8 *p, u64 v) { for (int i = 7; i >= 0; i--, v >>= 8) p[i] = v; }
-static inline u64 get_be64(const u8 *p) { u64 v; memcpy(&v, p, 8); return __builtin_bswap64(v); }
 static inline u32 claim_set(const struct claim *cl) { u32 v; memcpy(&v, cl->set, 4); return v; }
 static inline void claim_set_set(struct claim *cl, u32 v) { memcpy(cl->set, &v, 4); }
 static inline u64 claim_bytenr(const struct claim *cl) { return get_be64(cl->addr); }

@@ -2,6 +2,7 @@
 #include "kernel-shared/fs/du.h"
 
 #include <sys/stat.h>
+#include "common/endian.h"
 #include "common/mem.h"
 #include "common/sortrun.h"
 #include "kernel-shared/fs/users.h"
@@ -47,21 +48,6 @@ static bool first_time(struct walk *w, u64 root, u64 ino, int *ret)
 	if (s && !hmap_put(&s->inodes, ino, &fresh))
 		*ret = err_nomem(w->err);
 	return fresh;
-}
-
-static void put_be64(u8 *p, u64 v)
-{
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		p[i] = v;
-}
-
-static u64 get_be64(const u8 *p)
-{
-	u64 v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
 }
 
 static int add_extent(struct walk *w, const struct path *path, const struct loc *file, const struct file_extent_view *x, struct du_space *space)
