@@ -96,6 +96,35 @@ static int add_chunks(const struct host *h, struct fs_usage *u, struct err *err)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+/* Where there is but one device, all that the chunk tree says of its space follows from the totals; and the tree of a large filesystem has
+ * ten thousands of chunks. Profiles that place several parts of a chunk on it in other ways than DUP, and zones, whose capacity is less
+ * than their length, do not occur here. */
+static bool is_simple(const struct fs_usage *u, const struct geometry *geo)
+{
+	if (u->devices.len != 1 || u->devices.v[0].missing || geo_incompat(geo, BTRFS_FEATURE_INCOMPAT_ZONED | BTRFS_FEATURE_INCOMPAT_REMAP_TREE))
+		return false;
+	for (size_t i = 0; i < u->spaces.len; i++)
+		if (u->spaces.v[i].flags & BTRFS_BLOCK_GROUP_PROFILE_MASK & ~(BTRFS_BLOCK_GROUP_DUP | BTRFS_BLOCK_GROUP_RAID0))
+			return false;
+	return true;
+}
+
+static int place_simple(const struct host *h, struct fs_usage *u, struct err *err)
+{
+	struct key first = KEY(BTRFS_FIRST_CHUNK_TREE_OBJECTID, BTRFS_CHUNK_ITEM_KEY, 0);
+	u8 none[1];
+	int ret = ksearch_first(h->fd, BTRFS_CHUNK_TREE_OBJECTID, first, KEY_MAX, NULL, none, 0, NULL, err); /* may we? */
+
+	for (size_t i = 0; !ret && i < u->spaces.len; i++) {
+		const struct space_usage *s = &u->spaces.v[i];
+		unsigned copies = profile_of(s->flags)->copies;
+
+		if (s->total && fs_usage_add_stripe(u, s->flags, u->devices.v[0].devid, s->total * copies, copies))
+			ret = err_nomem(err);
+	}
+	return ret;
+}
+
 /* What an ordinary user is told lets the bytes on all devices be computed, unless parity takes part. */
 static int guess_chunks(struct cmd_ctx *ctx, struct fs_usage *u)
 {
@@ -134,7 +163,7 @@ static int gather(struct cmd_ctx *ctx, const struct host *h, struct fs_usage *u)
 		return err_errno(&ctx->err, ret, "the kernel does not tell");
 	u->mixed = geo_incompat(&geo, BTRFS_FEATURE_INCOMPAT_MIXED_GROUPS);
 	u->statfs_avail = (u64)vfs.f_bavail * vfs.f_frsize;
-	ret = add_chunks(h, u, &ctx->err);
+	ret = is_simple(u, &geo) ? place_simple(h, u, &ctx->err) : add_chunks(h, u, &ctx->err);
 	if (ret != -EPERM)
 		return ret;
 	err_clear(&ctx->err);

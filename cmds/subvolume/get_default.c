@@ -17,7 +17,7 @@ static int print_default(struct cmd_ctx *ctx, struct subvols *subvols, u64 id)
 	if (!row.info)
 		return ret ? ret : -ENOENT;
 	ret = subvols_path(subvols, id, &path, &ctx->err);
-	row.path = (char *)sb_str(&path);
+	row.path = sb_str(&path);
 	row.path_len = path.len;
 	if (!ret && ctx->json) {
 		out_json_begin(ctx->out);

@@ -2,7 +2,6 @@
 /* btrfs subvolume list. Spec: cli 7.4. */
 #include "cmds/mounted/subvols.h"
 #include "cmds/subvolume/row.h"
-#include "common/mem.h"
 
 /* [+-]N: at least, at most, exactly. */
 struct gen_filter { char sign; u64 value; bool given; };
@@ -110,6 +109,8 @@ struct listing {
 	struct subvols subvols;
 	struct strbuf from_path; /* of the subvolume that PATH lies in */
 	VEC(struct subvol_row) rows;
+	struct strbuf path;      /* of the subvolume at hand */
+	struct strbuf paths;     /* as shown, of all rows, one behind the other, each with its NUL */
 };
 
 /* Does path lead into the subvolume that was asked about? */
@@ -123,9 +124,11 @@ static bool is_inside(const struct listing *l, const struct strbuf *path)
 /* As seen from the asking subvolume: relative where it lies below, else whole, marked with -a. */
 static int shown_path(struct listing *l, const struct subvol_info *info, struct strbuf *out)
 {
-	struct strbuf path CLEANUP(sb_fini) = STRBUF_INIT;
-	int ret = subvols_path(&l->subvols, info->id, &path, &l->ctx->err);
+	struct strbuf *path = &l->path;
+	int ret;
 
+	sb_reset(path);
+	ret = subvols_path(&l->subvols, info->id, path, &l->ctx->err);
 	if (ret == -ENOENT || info->deleted) {
 		sb_lit(out, "DELETED");
 		return 0;
@@ -134,26 +137,34 @@ static int shown_path(struct listing *l, const struct subvol_info *info, struct 
 		return ret;
 	if (l->args->all && info->parent != l->subvols.id)
 		sb_lit(out, "<FS_TREE>/");
-	if (!l->args->all && !l->args->below && is_inside(l, &path))
-		sb_add(out, path.v + l->from_path.len + 1, path.len - l->from_path.len - 1);
+	if (!l->args->all && !l->args->below && is_inside(l, path))
+		sb_add(out, path->v + l->from_path.len + 1, path->len - l->from_path.len - 1);
 	else
-		sb_add(out, path.v, path.len);
+		sb_add(out, path->v, path->len);
 	return 0;
 }
 
 static int add_row(struct listing *l, const struct subvol_info *info)
 {
-	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
-	struct subvol_row row = { .info = info };
-	int ret = shown_path(l, info, &sb);
+	size_t begin = l->paths.len;
+	int ret = shown_path(l, info, &l->paths);
 
 	if (ret)
 		return ret;
-	row.path = mem_strdup(sb_str(&sb));
-	row.path_len = sb.len;
-	if (!row.path || vec_push(&l->rows, row)) {
-		free(row.path);
+	sb_char(&l->paths, '\0');
+	return vec_push(&l->rows, ((struct subvol_row){ .info = info, .path_len = l->paths.len - 1 - begin })) ? err_nomem(&l->ctx->err) : 0;
+}
+
+/* The buffer has grown to its end and stays where it is. */
+static int place_paths(struct listing *l)
+{
+	const char *at = sb_str(&l->paths);
+
+	if (l->paths.failed)
 		return err_nomem(&l->ctx->err);
+	for (size_t i = 0; i < l->rows.len; i++) {
+		l->rows.v[i].path = at;
+		at += l->rows.v[i].path_len + 1;
 	}
 	return 0;
 }
@@ -170,7 +181,9 @@ static int collect(struct listing *l)
 	for (size_t i = 0; !ret && i < l->subvols.all.len; i++)
 		if (wanted(l->args, &l->subvols.all.v[i], l->subvols.id))
 			ret = add_row(l, &l->subvols.all.v[i]);
-	if (l->rows.len > 1 && l->args->nsort) /* they come by id */
+	if (!ret)
+		ret = place_paths(l);
+	if (!ret && l->rows.len > 1 && l->args->nsort) /* they come by id */
 		qsort_r(l->rows.v, l->rows.len, sizeof(*l->rows.v), row_cmp, (void *)l->args);
 	return ret;
 }
@@ -218,9 +231,9 @@ static int list_run(struct cmd_ctx *ctx, void *args)
 		ret = cmd_fail(ctx, "cannot list the subvolumes of %s", ctx->argv[0]);
 	else
 		print_all(&l);
-	for (size_t i = 0; i < l.rows.len; i++)
-		free(l.rows.v[i].path);
 	vec_fini(&l.rows);
+	sb_fini(&l.path);
+	sb_fini(&l.paths);
 	sb_fini(&l.from_path);
 	subvols_close(ctx, &l.subvols);
 	return ret;

@@ -11,7 +11,7 @@ enum { COLS_DEFAULT = 1 << COL_ID | 1 << COL_GEN | 1 << COL_TOP | 1 << COL_PATH 
 
 struct subvol_row {
 	const struct subvol_info *info;
-	char *path;     /* as shown; bytes, heap */
+	const char *path; /* as shown; bytes, borrowed */
 	size_t path_len;
 };
 /* One value as text: uuids padded to their width, so that rows line up. */

@@ -27,7 +27,7 @@ static void fill_key(struct btrfs_ioctl_search_key *k, const struct ksearch *s)
 {
 	*k = (struct btrfs_ioctl_search_key){ .tree_id = s->tree, .min_objectid = s->next.objectid, .min_type = s->next.type,
 		.min_offset = s->next.offset, .max_objectid = s->last.objectid, .max_type = s->last.type, .max_offset = s->last.offset,
-		.min_transid = s->min_transid, .max_transid = -1ULL, .nr_items = -1U };
+		.min_transid = s->min_transid, .max_transid = -1ULL, .nr_items = s->at_most ? s->at_most : -1U };
 }
 
 static int fill_old(struct ksearch *s)
@@ -36,7 +36,7 @@ static int fill_old(struct ksearch *s)
 	int ret;
 
 	fill_key(&args->key, s);
-	args->key.nr_items = 4096;
+	args->key.nr_items = min_t(u32, args->key.nr_items, 4096);
 	ret = kcall(s->fd, BTRFS_IOC_TREE_SEARCH, args);
 	if (ret)
 		return ret;
@@ -127,8 +127,10 @@ int ksearch_first(int fd, u64 tree, struct key lo, struct key hi, struct key *fo
 {
 	struct ksearch s CLEANUP(ksearch_fini) = ksearch_range(fd, tree, lo, hi);
 	struct item item;
-	int ret = ksearch_next(&s, &item, err);
+	int ret;
 
+	s.at_most = 1;
+	ret = ksearch_next(&s, &item, err);
 	if (ret)
 		return ret;
 	if (found)

@@ -19,6 +19,7 @@ struct ksearch {
 	struct geometry geo;
 	u8 *buf;
 	u32 filled, pos, items;
+	u32 at_most;            /* items that the kernel is asked for at once; 0: what fits */
 	bool ready, old, end;   /* old: the kernel has the first form of the ioctl only */
 };
 
