@@ -41,7 +41,10 @@ int corrupt_sectors(struct corrupt *c);
  * broken already, the block is changed as it lies. */
 typedef int patch_fn(struct corrupt *c, u8 *block, unsigned slot);
 int patch_item(struct corrupt *c, struct root *root, const struct key *key, patch_fn *fn);
-/* Deletes an item, in a transaction. */
+/* The same where the item is known to lie, with no transaction. */
+struct place { u64 bytenr; unsigned slot; };
+int patch_place(struct corrupt *c, const struct place *at, patch_fn *fn);
+/* records.c: deletes an item. In a transaction, so that nothing else changes; where that cannot be committed without the item, in its leaf as it lies. */
 int delete_item(struct corrupt *c, struct root *root, const struct key *key);
 /* The tree of -r, or the one of id 5. */
 int find_root(struct corrupt *c, struct root **out);

@@ -22,42 +22,30 @@ static void copy_way(struct corrupt *c, struct root *root, const struct key *key
 	txn_commit(txn, NULL);
 }
 
-int patch_item(struct corrupt *c, struct root *root, const struct key *key, patch_fn *fn)
+int patch_place(struct corrupt *c, const struct place *at, patch_fn *fn)
 {
 	u8 *block CLEANUP(mem_freep) = mem_alloc(1, c->fs->geo->nodesize);
-	unsigned slot;
-	u64 bytenr;
-	int ret = block ? inplace_find(&root->tree, key, &bytenr, &slot, &c->ctx->err) : -ENOMEM;
+	int ret = block ? inplace_read(c->fs, at->bytenr, 0, block, &c->ctx->err) : err_nomem(&c->ctx->err);
+
+	if (ret)
+		return fail(c, ret, "cannot read the item's block");
+	ret = fn(c, block, at->slot);
+	if (ret)
+		return ret;
+	ret = inplace_write(c->fs, at->bytenr, 0, block, true, &c->ctx->err);
+	return ret ? fail(c, ret, "cannot write") : 0;
+}
+
+int patch_item(struct corrupt *c, struct root *root, const struct key *key, patch_fn *fn)
+{
+	struct place at;
+	int ret = inplace_find(&root->tree, key, &at.bytenr, &at.slot, &c->ctx->err);
 
 	if (ret)
 		return ret;
 	copy_way(c, root, key);
-	ret = inplace_find(&root->tree, key, &bytenr, &slot, &c->ctx->err);
-	if (!ret)
-		ret = inplace_read(c->fs, bytenr, 0, block, &c->ctx->err);
-	if (ret)
-		return fail(c, ret, "cannot read the item's block");
-	ret = fn(c, block, slot);
-	if (ret)
-		return ret;
-	ret = inplace_write(c->fs, bytenr, 0, block, true, &c->ctx->err);
-	return ret ? fail(c, ret, "cannot write") : 0;
-}
-
-int delete_item(struct corrupt *c, struct root *root, const struct key *key)
-{
-	struct txn *txn;
-	int ret = c->fs->writer ? txn_begin(c->fs->writer, &txn, &c->ctx->err) : err_set(&c->ctx->err, -EROFS, "the filesystem is broken too much for transactions");
-
-	if (ret)
-		return fail(c, ret, "failed to start transaction");
-	ret = tree_delete(&root->tree, key, &c->ctx->err);
-	if (ret) {
-		txn_abort(txn);
-		return ret == -ENOENT ? ret : fail(c, ret, "cannot delete");
-	}
-	ret = txn_commit(txn, &c->ctx->err);
-	return ret ? fail(c, ret, "failed to commit transaction") : 0;
+	ret = inplace_find(&root->tree, key, &at.bytenr, &at.slot, &c->ctx->err);
+	return ret ? fail(c, ret, "cannot find the item's block again") : patch_place(c, &at, fn);
 }
 
 int find_root(struct corrupt *c, struct root **out)

@@ -2,8 +2,9 @@
 /* Items that chance picks, or what chance does to them: extents, chunks; and checksums. */
 #include <stdio.h>
 #include "cmds/corrupt_block/corrupt.h"
+#include "kernel-shared/tree/edit.h"
 
-struct victim { struct key key; bool kill; };
+struct victim { struct key key; bool kill; struct place at; /* before anything is changed */ };
 VEC_TYPE(victims, struct victim);
 
 static int patch_zero(struct corrupt *c, u8 *block, unsigned slot)
@@ -14,46 +15,80 @@ static int patch_zero(struct corrupt *c, u8 *block, unsigned slot)
 	return 0;
 }
 
+static int patch_remove(struct corrupt *c, u8 *block, unsigned slot)
+{
+	leaf_remove(c->fs->geo, block, slot, 1);
+	return 0;
+}
+
 static int victim_add(struct corrupt *c, struct victims *to, const struct key *key)
 {
 	bool kill = c->fs->writer && env_random_u64(c->ctx->env) & 1;
 
-	return vec_push(to, ((struct victim){ *key, kill })) ? fail(c, -ENOMEM, "not enough memory") : 0;
+	return vec_push(to, ((struct victim){ .key = *key, .kill = kill })) ? fail(c, -ENOMEM, "not enough memory") : 0;
 }
 
+/* 0, or why the transaction that deletes them is not: on the disk nothing has changed then. */
 static int delete_all(struct corrupt *c, struct root *root, const struct victims *v)
 {
 	struct txn *txn;
-	int ret = txn_begin(c->fs->writer, &txn, &c->ctx->err);
+	int ret = c->fs->writer ? txn_begin(c->fs->writer, &txn, &c->ctx->err) : -EROFS;
 
 	if (ret)
-		return fail(c, ret, "failed to start transaction");
+		return ret;
 	for (size_t i = 0; !ret && i < v->len; i++)
 		if (v->v[i].kill)
 			ret = tree_delete(&root->tree, &v->v[i].key, &c->ctx->err);
-	if (ret) {
+	if (ret)
 		txn_abort(txn);
-		return fail(c, ret, "cannot delete");
-	}
-	ret = txn_commit(txn, &c->ctx->err);
-	return ret ? fail(c, ret, "failed to commit transaction") : 0;
+	return ret ? ret : txn_commit(txn, &c->ctx->err);
 }
 
-/* Deletes some and zeroes the others. Deleting comes first: a transaction believes what it finds. */
-static int ruin(struct corrupt *c, struct root *root, struct victims *v, void (*say)(struct corrupt *c, const struct victim *v))
+/* From the last to the first: what goes shifts the slots behind it. */
+static int ruin_in_place(struct corrupt *c, const struct victims *v)
+{
+	int ret = 0;
+
+	err_clear(&c->ctx->err);
+	for (size_t i = v->len; !ret && i-- > 0;)
+		ret = patch_place(c, &v->v[i].at, v->v[i].kill ? patch_remove : patch_zero);
+	return ret;
+}
+
+/* Deletes some and zeroes the others, in ascending order of their keys. Deleting comes first: a transaction believes what it finds. */
+static int ruin(struct corrupt *c, struct root *root, const struct victims *v)
 {
 	bool any = false;
 	int ret = 0;
 
-	for (size_t i = 0; i < v->len; i++) {
-		say(c, &v->v[i]);
+	for (size_t i = 0; !ret && i < v->len; i++) {
 		any |= v->v[i].kill;
+		ret = inplace_find(&root->tree, &v->v[i].key, &v->v[i].at.bytenr, &v->v[i].at.slot, &c->ctx->err);
 	}
-	if (any)
-		ret = delete_all(c, root, v);
+	if (ret)
+		return ret;
+	if (any && delete_all(c, root, v))
+		return ruin_in_place(c, v);
 	for (size_t i = 0; !ret && i < v->len; i++)
 		if (!v->v[i].kill)
 			ret = patch_item(c, root, &v->v[i].key, patch_zero);
+	return ret;
+}
+
+int delete_item(struct corrupt *c, struct root *root, const struct key *key)
+{
+	struct victim v = { .key = *key, .kill = true };
+
+	return ruin(c, root, &(struct victims){ .v = &v, .len = 1 });
+}
+
+static int ruin_said(struct corrupt *c, struct root *root, struct victims *v, void (*say)(struct corrupt *c, const struct victim *v))
+{
+	int ret;
+
+	for (size_t i = 0; i < v->len; i++)
+		say(c, &v->v[i]);
+	ret = ruin(c, root, v);
 	vec_fini(v);
 	return ret;
 }
@@ -106,7 +141,7 @@ int corrupt_extent_record(struct corrupt *c)
 		err_clear(&c->ctx->err);
 		return fail(c, -ENOENT, "couldn't find extent %llu", at);
 	}
-	return ret ? ret : ruin(c, c->fs->extent_tree, &v, say_extent);
+	return ret ? ret : ruin_said(c, c->fs->extent_tree, &v, say_extent);
 }
 
 /* About one item of a hundred, spread over all leaves. */
@@ -117,7 +152,7 @@ int corrupt_extent_tree(struct corrupt *c)
 
 	if (!ret && !v.len)
 		ret = gather(c, c->fs->extent_tree, KEY_MIN, KEY_MAX, is_extent, 5, &v);
-	return ret ? ret : ruin(c, c->fs->extent_tree, &v, say_extent);
+	return ret ? ret : ruin_said(c, c->fs->extent_tree, &v, say_extent);
 }
 
 int corrupt_chunk_record(struct corrupt *c)
@@ -130,7 +165,7 @@ int corrupt_chunk_record(struct corrupt *c)
 		err_clear(&c->ctx->err);
 		return fail(c, -ENOENT, "couldn't find chunk %llu", c->a->logical);
 	}
-	return ret ? ret : ruin(c, c->fs->chunk_tree, &v, say_chunk);
+	return ret ? ret : ruin_said(c, c->fs->chunk_tree, &v, say_chunk);
 }
 
 int corrupt_chunk_tree(struct corrupt *c)
@@ -138,7 +173,7 @@ int corrupt_chunk_tree(struct corrupt *c)
 	struct victims v = VEC_INIT;
 	int ret = gather(c, c->fs->chunk_tree, KEY_MIN, KEY_MAX, is_chunk, 1, &v);
 
-	return ret ? ret : ruin(c, c->fs->chunk_tree, &v, say_chunk);
+	return ret ? ret : ruin_said(c, c->fs->chunk_tree, &v, say_chunk);
 }
 
 int corrupt_csum(struct corrupt *c)

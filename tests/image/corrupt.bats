@@ -101,3 +101,14 @@ changed() { diff <(sed 1d before) <(sed 1d after) | grep -c '^>'; }
 	same "uid" 1 "$("$BTRBOX" btrfs inspect-internal dump-tree -t 5 a.img 2>/dev/null | grep -A3 '(256 INODE_ITEM 0)' | grep -v ' uid 0 ' | grep -c ' uid ')"
 	run corrupt -l 65536000000 a.img; [[ $status != 0 ]]
 }
+
+@test "what no transaction can leave out is deleted where it lies: an inode item, a root item" {
+	ino=$(ino_of /data)
+	corrupt -d $ino,1,0 a.img
+	! item "$ino INODE_ITEM 0" | grep -q .
+	item "$ino INODE_REF 256" | grep -q 'name: data'
+	run "$PEER" check a.img; [[ $status == 1 ]]; has "root 5 inode $ino errors"
+	corrupt -r 1 -d 7,132,0 a.img
+	! dump -t 1 a.img | grep -q 'CSUM_TREE ROOT_ITEM'
+	dump -t 1 a.img | grep -q 'EXTENT_TREE ROOT_ITEM'
+}
