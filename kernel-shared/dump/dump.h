@@ -41,7 +41,7 @@ struct restore_opts {
 	unsigned ntargets;
 	struct progress *progress; /* counts stored bytes, and is told their number; may be NULL */
 };
-/* Restores the dump at path. Targets that are mounted, open elsewhere, too small or the dump itself are refused. Runs on env->pool; memory: about 1 MiB a
+/* Restores the dump at path. Targets that are mounted, open elsewhere, too small or the dump itself are refused. Runs on env->pool; memory: about 2 MiB a
  * thread. Tree blocks get the checksums of the filesystem's own type. A log is left as it is if the source had one device, else it is replayed, because
  * the commit that settles the devices would make it unusable. */
 int dump_restore(struct env *env, const char *path, const struct restore_opts *opts, struct err *err);

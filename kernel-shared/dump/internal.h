@@ -3,6 +3,7 @@
 #ifndef DUMP_INTERNAL_H
 #define DUMP_INTERNAL_H
 
+#include <pthread.h>
 #include "kernel-shared/dump/dump.h"
 #include "kernel-shared/volume/dumpfile.h"
 
@@ -40,6 +41,14 @@ int list_by_walking(const struct lister *l, struct err *err);
 /* Both need this, too: the extent tree does not know the log. */
 int list_log(const struct lister *l, struct err *err);
 int list_old_cache(const struct lister *l, struct err *err);
+
+/* --- buffers that go round: fresh memory costs more than what is done with it. Thread-safe. --- */
+struct spare;
+struct spares { pthread_mutex_t lock; struct spare *head; size_t size; };
+void spares_init(struct spares *s, size_t size);
+void spares_fini(struct spares *s); /* frees what has been put back */
+void *spare_get(struct spares *s);  /* size bytes, aligned for I/O; NULL: no memory */
+void spare_put(struct spares *s, void *buf); /* buf may be NULL */
 
 /* --- the container --- */
 struct sink;

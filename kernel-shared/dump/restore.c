@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a dump to devices: items are read, mended and written in parallel, each for itself. Spec: metadump 4. */
+/* From a dump to devices: items are read, decompressed and mended in parallel and written in order, by one thread: the kernel lets one in at a time
+ * anyway, and others would burn a CPU waiting. Spec: metadump 4. */
 #include "kernel-shared/dump/restore.h"
+#include "kernel-shared/dump/internal.h"
 
 #include <stdlib.h>
 #include "common/mem.h"
 #include "common/pool.h"
 
-struct worker { struct dump_codec *codec; u8 *buf; };
+enum { WINDOW = 3 }; /* items a thread in flight */
 
 struct restore {
 	struct env *env;
@@ -16,12 +18,13 @@ struct restore {
 	struct plan plan;
 	struct bdev *target;          /* of one device */
 	struct volume *vol;           /* of several */
-	bool parity;                  /* rows of several items: one writer at a time */
-	struct worker *workers;
-	pthread_mutex_t lock;         /* err, rows */
-	struct err *err;
+	struct ordq *queue;
+	struct spares spares;
+	struct dump_codec **codecs;   /* by worker */
+	struct err *err;              /* of the writing end */
 	u64 unmapped;                 /* items outside of all chunks */
 };
+struct job { const struct dump_item *item; u8 *buf; u32 len; int ret; struct err err; };
 
 /* --- one item --- */
 
@@ -52,11 +55,7 @@ static int write_spread(struct restore *r, u64 bytenr, const u8 *buf, u32 len, s
 
 		if (!c)
 			return err_set(err, -EUCLEAN, "the item at logical %llu lies in no chunk", bytenr);
-		if (r->parity)
-			pthread_mutex_lock(&r->lock);
 		ret = rio_write(r->vol, bytenr, part, buf, err);
-		if (r->parity)
-			pthread_mutex_unlock(&r->lock);
 		if (ret)
 			return ret;
 		bytenr += part;
@@ -66,70 +65,104 @@ static int write_spread(struct restore *r, u64 bytenr, const u8 *buf, u32 len, s
 	return 0;
 }
 
-static int restore_one(struct restore *r, const struct dump_item *item, struct worker *w, struct err *err)
+static int prepare_item(struct restore *r, struct job *j, unsigned worker)
 {
 	const struct dump_file *f = r->file;
-	u32 len, size = f->geo.nodesize;
-	int ret = dump_item_read(f, item, w->codec, w->buf, &len, err);
+	u32 size = f->geo.nodesize;
+	int ret;
 
+	j->buf = spare_get(&r->spares);
+	if (!j->buf)
+		return err_nomem(&j->err);
+	ret = dump_item_read(f, j->item, r->codecs[worker], j->buf, &j->len, &j->err);
 	if (ret)
 		return ret;
-	dump_heal_csums(f, item->bytenr, w->buf, len);
-	for (u32 at = 0; r->opts->mode == RESTORE_ONE && r->plan.several && at + size <= len; at += size)
-		rewrite_block(&r->plan, f, item->bytenr + at, w->buf + at);
-	ret = r->vol ? write_spread(r, item->bytenr, w->buf, len, err) : write_linear(r, item->bytenr, w->buf, len, err);
-	progress_add(r->opts->progress, item->size);
-	return ret;
+	dump_heal_csums(f, j->item->bytenr, j->buf, j->len);
+	for (u32 at = 0; r->opts->mode == RESTORE_ONE && r->plan.several && at + size <= j->len; at += size)
+		rewrite_block(&r->plan, f, j->item->bytenr + at, j->buf + at);
+	return 0;
 }
 
-static int restore_item(void *arg, u64 i, unsigned worker)
+static void job_work(void *job, void *arg, unsigned worker)
+{
+	struct job *j = job;
+
+	j->ret = prepare_item(arg, j, worker);
+}
+
+static void job_drop(void *job, void *arg)
 {
 	struct restore *r = arg;
-	struct err err = ERR_INIT;
-	int ret = env_check_interrupt(r->env, &err);
+	struct job *j = job;
 
-	if (!ret)
-		ret = restore_one(r, &r->file->items.v[i], &r->workers[worker], &err);
-	if (ret) {
-		pthread_mutex_lock(&r->lock);
-		*r->err = err;
-		pthread_mutex_unlock(&r->lock);
-	}
+	spare_put(&r->spares, j->buf);
+	free(j);
+}
+
+static int job_done(void *job, void *arg)
+{
+	struct restore *r = arg;
+	struct job *j = job;
+	int ret = j->ret;
+
+	if (ret)
+		*r->err = j->err;
+	else
+		ret = r->vol ? write_spread(r, j->item->bytenr, j->buf, j->len, r->err) : write_linear(r, j->item->bytenr, j->buf, j->len, r->err);
+	progress_add(r->opts->progress, j->item->size);
+	job_drop(j, r);
 	return ret;
 }
 
-static int start_workers(struct restore *r, struct err *err)
+static int push_item(struct restore *r, const struct dump_item *item, struct err *err)
 {
-	unsigned n = pool_threads(r->env->pool);
+	struct job *j = mem_zalloc(sizeof(*j));
 
-	r->workers = mem_calloc(n, sizeof(*r->workers));
-	for (unsigned i = 0; r->workers && i < n; i++) {
-		r->workers[i].codec = dump_codec_new(0);
-		r->workers[i].buf = mem_alloc_io(DUMP_ITEM_MAX);
-		if (!r->workers[i].codec || !r->workers[i].buf)
-			return err_nomem(err);
-	}
-	return r->workers ? 0 : err_nomem(err);
+	if (!j)
+		return err_nomem(err);
+	j->item = item;
+	return ordq_push(r->queue, j);
 }
 
-static void stop_workers(struct restore *r)
+static int start_queue(struct restore *r, struct err *err)
 {
-	for (unsigned i = 0; r->workers && i < pool_threads(r->env->pool); i++) {
-		dump_codec_free(r->workers[i].codec);
-		free(r->workers[i].buf);
+	static const struct ordq_ops ops = { job_work, job_done, job_drop };
+	unsigned n = pool_threads(r->env->pool);
+
+	spares_init(&r->spares, DUMP_ITEM_MAX);
+	r->queue = ordq_new(r->env->pool, WINDOW * n, &ops, r);
+	r->codecs = mem_calloc(n, sizeof(*r->codecs));
+	for (unsigned i = 0; r->codecs && i < n; i++) {
+		r->codecs[i] = dump_codec_new(0);
+		if (!r->codecs[i])
+			return err_nomem(err);
 	}
-	free(r->workers);
+	return r->codecs && r->queue ? 0 : err_nomem(err);
+}
+
+static void stop_queue(struct restore *r)
+{
+	ordq_free(r->queue);
+	for (unsigned i = 0; r->codecs && i < pool_threads(r->env->pool); i++)
+		dump_codec_free(r->codecs[i]);
+	free(r->codecs);
+	spares_fini(&r->spares);
 }
 
 static int restore_items(struct restore *r, struct err *err)
 {
-	int ret = start_workers(r, err);
+	int ret = start_queue(r, err), end = 0;
 
 	progress_total(r->opts->progress, r->file->bytes);
-	if (!ret)
-		ret = pool_for(r->env->pool, r->file->items.len, restore_item, r);
-	stop_workers(r);
-	return ret;
+	for (size_t i = 0; !ret && i < r->file->items.len; i++) {
+		ret = env_check_interrupt(r->env, err);
+		if (!ret)
+			ret = push_item(r, &r->file->items.v[i], err);
+	}
+	if (r->queue)
+		end = ordq_finish(r->queue);
+	stop_queue(r);
+	return ret ? ret : end;
 }
 
 /* --- the target of one --- */
@@ -295,7 +328,6 @@ static int add_chunk(struct restore *r, const struct item *item, struct err *err
 
 	if (!chunk || item->size != sizeof(*chunk) + le16_get(chunk->num_stripes) * sizeof(chunk->stripes[0]))
 		return err_set(err, -EUCLEAN, "chunk item %llu has %u bytes", item->key.offset, item->size);
-	r->parity |= le64_get(chunk->type) & BTRFS_BLOCK_GROUP_RAID56_MASK;
 	return volume_add_chunk(r->vol, item->key.offset, chunk, err);
 }
 
@@ -360,7 +392,6 @@ int dump_restore(struct env *env, const char *path, const struct restore_opts *o
 	struct restore r = { .env = env, .opts = opts, .err = err };
 	int ret;
 
-	pthread_mutex_init(&r.lock, NULL);
 	ret = open_source(&r, path, err);
 	if (!ret)
 		ret = opts->mode == RESTORE_ALL ? restore_spread(&r, err) : restore_linear(&r, err);
@@ -371,6 +402,5 @@ int dump_restore(struct env *env, const char *path, const struct restore_opts *o
 	fs_close(r.dump);
 	dump_close(r.file);
 	plan_fini(&r.plan);
-	pthread_mutex_destroy(&r.lock);
 	return ret;
 }

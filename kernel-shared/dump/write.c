@@ -25,7 +25,6 @@ struct job {
 	u8 *raw;
 	struct piece items[JOB_ITEMS];
 };
-struct raw_buffer { struct raw_buffer *next; };
 
 struct dump {
 	struct fs *fs;
@@ -38,41 +37,14 @@ struct dump {
 	struct dump_codec **codecs; /* by worker */
 	u8 **packed;
 	struct job *job;      /* being filled */
-	struct raw_buffer *spare;
-	pthread_mutex_t lock; /* of spare */
+	struct spares spares;
 };
-
-/* --- buffers go round: fresh memory costs more than what is done with it --- */
-
-static u8 *raw_get(struct dump *d)
-{
-	struct raw_buffer *b;
-
-	pthread_mutex_lock(&d->lock);
-	b = d->spare;
-	if (b)
-		d->spare = b->next;
-	pthread_mutex_unlock(&d->lock);
-	return b ? (u8 *)b : mem_alloc_io(JOB_BYTES);
-}
-
-static void raw_put(struct dump *d, u8 *raw)
-{
-	struct raw_buffer *b = (void *)raw;
-
-	if (!b)
-		return;
-	pthread_mutex_lock(&d->lock);
-	b->next = d->spare;
-	d->spare = b;
-	pthread_mutex_unlock(&d->lock);
-}
 
 static void job_free(struct job *j)
 {
 	if (!j)
 		return;
-	raw_put(j->d, j->raw);
+	spare_put(&j->d->spares, j->raw);
 	for (unsigned i = 0; i < j->n; i++)
 		free(j->items[i].packed);
 	free(j);
@@ -155,7 +127,7 @@ static int job_run(struct job *j, unsigned worker)
 	struct rio_req *reqs CLEANUP(mem_freep) = mem_calloc(j->n, sizeof(*reqs));
 	int ret;
 
-	j->raw = raw_get(j->d);
+	j->raw = spare_get(&j->d->spares);
 	if (!reqs || !j->raw)
 		return err_nomem(&j->err);
 	for (unsigned i = 0; i < j->n; i++)
@@ -167,7 +139,7 @@ static int job_run(struct job *j, unsigned worker)
 			ret = pack_item(j, &j->items[i], worker);
 	}
 	if (j->d->opts->level) {
-		raw_put(j->d, j->raw);
+		spare_put(&j->d->spares, j->raw);
 		j->raw = NULL;
 	}
 	return ret;
@@ -275,7 +247,7 @@ static int add_super(struct dump *d, struct err *err)
 	if (!j)
 		return err_nomem(err);
 	j->d = d;
-	j->raw = raw_get(d);
+	j->raw = spare_get(&d->spares);
 	if (!j->raw) {
 		job_free(j);
 		return err_nomem(err);
@@ -347,13 +319,7 @@ static void stop(struct dump *d)
 	}
 	free(d->codecs);
 	free(d->packed);
-	while (d->spare) {
-		struct raw_buffer *b = d->spare;
-
-		d->spare = b->next;
-		free(b);
-	}
-	pthread_mutex_destroy(&d->lock);
+	spares_fini(&d->spares);
 }
 
 int dump_write(struct fs *fs, int fd, const struct dump_opts *opts, struct dump_stats *stats, struct err *err)
@@ -363,7 +329,7 @@ int dump_write(struct fs *fs, int fd, const struct dump_opts *opts, struct dump_
 
 	*stats = (struct dump_stats){ 0 };
 	d.cleaner = (struct cleaner){ .geo = fs->geo, .names = opts->names, .private = opts->private };
-	pthread_mutex_init(&d.lock, NULL);
+	spares_init(&d.spares, JOB_BYTES);
 	namer_init(&d.cleaner.namer, fs->env);
 	ret = start(&d, fd);
 	ret = ret ? err_nomem(err) : write_all(&d, err);
