@@ -11,12 +11,12 @@ static int check_args(struct cmd_ctx *ctx, struct image_args *a)
 	if (a->level > 9)
 		return cmd_error(ctx, "compression level out of range: %llu", a->level);
 	a->restore |= a->multi;
-	if (a->data)
-		return cmd_error(ctx, "data dump feature is experimental and is not configured in this build");
 	if (a->old && !a->restore)
 		return cmd_error(ctx, "create and restore cannot be used at the same time");
-	if (a->restore && (a->walk || a->sanitize || a->level || a->private || a->damaged))
+	if (a->restore && (a->walk || a->sanitize || a->level || a->data || a->private || a->damaged))
 		return cmd_error(ctx, "using -w, -s, -c, -d options for restore makes no sense");
+	if (a->data && a->walk)
+		return cmd_error(ctx, "-d and -w cannot be used together: data is found in the extent tree");
 	if (a->private && !a->sanitize)
 		return cmd_error(ctx, "--private goes with -s or -ss");
 	if (a->multi && ctx->argc < 3)

@@ -43,15 +43,15 @@ static int close_output(struct cmd_ctx *ctx, const struct output *o, int ret)
 	return ret;
 }
 
-/* What the progress counts up to: what block groups of metadata say that they hold. Where that cannot be told there is no total. */
-static u64 metadata_bytes(struct fs *fs)
+/* What the progress counts up to: what block groups say that they hold. Where that cannot be told there is no total. */
+static u64 bytes_to_dump(struct fs *fs, bool data)
 {
-	u64 sum = 0, used;
+	u64 types = BTRFS_BLOCK_GROUP_METADATA | BTRFS_BLOCK_GROUP_SYSTEM | (data ? BTRFS_BLOCK_GROUP_DATA : 0), sum = 0, used;
 
 	for (size_t i = 0; i < fs->vol->chunks.len; i++) {
 		const struct chunk *c = fs->vol->chunks.v[i];
 
-		if (!(c->type & (BTRFS_BLOCK_GROUP_METADATA | BTRFS_BLOCK_GROUP_SYSTEM)))
+		if (!(c->type & types))
 			continue;
 		if (fs_block_group_used(fs, c, &used, NULL))
 			return 0;
@@ -64,6 +64,8 @@ static void tell_stats(struct cmd_ctx *ctx, const struct dump_stats *s)
 {
 	if (s->unreadable)
 		cmd_warn(ctx, "%llu tree blocks are damaged in all copies", s->unreadable);
+	if (s->bad_data)
+		cmd_warn(ctx, "%llu runs of file data do not match their checksums in any copy and were taken as they are", s->bad_data);
 	if (s->short_names)
 		cmd_warn(ctx, "cannot find a hash collision for %llu names, which are too short: garbage, indexes will not match", s->short_names);
 	if (s->odd_names)
@@ -72,12 +74,12 @@ static void tell_stats(struct cmd_ctx *ctx, const struct dump_stats *s)
 
 static int write_dump(struct cmd_ctx *ctx, const struct image_args *a, struct fs *fs, int fd)
 {
-	struct dump_opts opts = { .level = a->level, .walk = a->walk, .damaged = a->damaged, .private = a->private };
+	struct dump_opts opts = { .level = a->level, .walk = a->walk, .damaged = a->damaged, .private = a->private, .data = a->data };
 	struct dump_stats stats;
 	int ret;
 
 	opts.names = a->sanitize > 1 ? NAMES_COLLIDE : a->sanitize ? NAMES_GARBAGE : NAMES_KEEP;
-	opts.progress = progress_new("metadata dumped", PROGRESS_BYTES, metadata_bytes(fs), ctx->progress);
+	opts.progress = progress_new(a->data ? "dumped" : "metadata dumped", PROGRESS_BYTES, bytes_to_dump(fs, a->data), ctx->progress);
 	ret = dump_write(fs, fd, &opts, &stats, &ctx->err);
 	progress_free(opts.progress);
 	if (ret) {

@@ -289,7 +289,7 @@ int pass_data(struct check *c, struct err *err)
 	struct ordq *q;
 	int ret;
 
-	if (c->fs->vol->source || le64_get(c->fs->sb->flags) & (BTRFS_SUPER_FLAG_METADUMP | BTRFS_SUPER_FLAG_METADUMP_V2)) {
+	if ((c->fs->vol->source && !c->fs->vol->source->has_data) || le64_get(c->fs->sb->flags) & (BTRFS_SUPER_FLAG_METADUMP | BTRFS_SUPER_FLAG_METADUMP_V2)) {
 		REPORT(c, CHECK_CSUMS, DATA_SKIPPED, w);
 		return 0;
 	}

@@ -18,7 +18,7 @@ static bool clean_item(const struct cleaner *cl, u64 tree, const struct item *it
 
 	switch (item->key.type) {
 	case BTRFS_EXTENT_DATA_KEY:
-		if (item->size > BTRFS_FILE_EXTENT_INLINE_DATA_START && ((struct disk_file_extent_item *)data)->type == BTRFS_FILE_EXTENT_INLINE)
+		if (!cl->contents && item->size > BTRFS_FILE_EXTENT_INLINE_DATA_START && ((struct disk_file_extent_item *)data)->type == BTRFS_FILE_EXTENT_INLINE)
 			return clean_zero(data + BTRFS_FILE_EXTENT_INLINE_DATA_START, item->size - BTRFS_FILE_EXTENT_INLINE_DATA_START);
 		return false;
 	case BTRFS_CSUM_ITEM_KEY:

@@ -15,6 +15,7 @@ enum dump_names {
 struct dump_opts {
 	unsigned level;       /* 0: raw, 1..9: zlib */
 	bool walk;            /* find the blocks by walking the trees, not in the extent tree */
+	bool data;            /* contents of files, too (those in the metadata unless names are replaced); not with walk */
 	bool damaged;         /* blocks that cannot be read are no failure: what there is of them is taken as it is (left out if names are replaced) */
 	enum dump_names names;
 	bool private;         /* also label, subvolumes and xattrs (with names other than NAMES_KEEP) */
@@ -23,6 +24,7 @@ struct dump_opts {
 struct dump_stats {
 	u64 blocks, bytes;    /* tree blocks, bytes written */
 	u64 unreadable;       /* blocks that no copy of passed the gate (damaged) */
+	u64 bad_data;         /* runs of file data in which no copy matches its checksum: taken as they are */
 	u64 short_names;      /* directory entries whose name is too short for another one of the same hash */
 	u64 odd_names;        /* items that are broken so that names could not be told: zeroed */
 };

@@ -10,11 +10,21 @@ enum {
 	FIRST_BLOCK = 69632,  /* what lies before is the superblock's */
 };
 
-VEC_TYPE(addresses, u64);
+struct found { u64 bytenr, data; }; /* data: bytes of it, 0: a tree block */
+VEC_TYPE(founds, struct found);
 
-struct slice { const struct lister *l; struct addresses found; u64 last; struct err *err; };
+struct slice { const struct lister *l; struct founds found; u64 last; struct err *err; };
 
-static int take_item(const struct lister *l, const struct item *item, struct addresses *to)
+/* An extent of data lies in one chunk, which bounds what a broken item can ask for. */
+static bool data_is_sane(const struct fs *fs, const struct extent_view *ext)
+{
+	const struct chunk *c = chunk_lookup(fs->vol, ext->bytenr);
+
+	return c && ext->len && is_aligned_p2(ext->bytenr | ext->len, fs->geo->sectorsize) && ext->len <= c->length - (ext->bytenr - c->start);
+}
+
+
+static int take_item(const struct lister *l, const struct item *item, struct founds *to)
 {
 	struct extent_view ext;
 
@@ -22,17 +32,19 @@ static int take_item(const struct lister *l, const struct item *item, struct add
 		return 0;
 	if (extent_item_parse(l->fs->geo, item, &ext))
 		return -EUCLEAN;
-	if (ext.is_data || ext.bytenr < FIRST_BLOCK)
+	if ((ext.is_data && !l->data) || ext.bytenr < FIRST_BLOCK)
 		return 0;
+	if (ext.is_data)
+		return data_is_sane(l->fs, &ext) ? vec_push(to, ((struct found){ ext.bytenr, ext.len })) : -EUCLEAN;
 	if (ext.len != l->fs->geo->nodesize || !is_aligned_p2(ext.bytenr, l->fs->geo->sectorsize))
 		return -EUCLEAN;
-	return vec_push(to, ext.bytenr);
+	return vec_push(to, ((struct found){ ext.bytenr, 0 }));
 }
 
 static int leaf_work(void *arg, struct scan_block *b, unsigned worker)
 {
 	const struct slice *s = arg;
-	struct addresses *found;
+	struct founds *found;
 	int ret = 0;
 
 	if (!b->data)
@@ -54,7 +66,7 @@ static int leaf_work(void *arg, struct scan_block *b, unsigned worker)
 
 static void leaf_drop(void *arg, struct scan_block *b)
 {
-	struct addresses *found = b->result;
+	struct founds *found = b->result;
 
 	if (found)
 		vec_fini(found);
@@ -64,7 +76,7 @@ static void leaf_drop(void *arg, struct scan_block *b)
 
 static int leaf_done(void *arg, struct scan_block *b)
 {
-	const struct addresses *found = b->result;
+	const struct founds *found = b->result;
 	struct slice *s = arg;
 	int ret = 0;
 
@@ -72,13 +84,27 @@ static int leaf_done(void *arg, struct scan_block *b)
 		return err_set(s->err, b->ret, "cannot read a leaf of the extent tree: %s", b->error);
 	for (size_t i = 0; found && !ret && i < found->len; i++) {
 		/* two items of one block, in an extent tree that is out of order */
-		if (found->v[i] <= s->last && s->last)
+		if (found->v[i].bytenr <= s->last && s->last)
 			continue;
 		ret = vec_push(&s->found, found->v[i]);
-		s->last = found->v[i];
+		s->last = found->v[i].bytenr;
 	}
 	leaf_drop(arg, b);
 	return ret;
+}
+
+static int tell_run(const struct lister *l, u64 bytenr, u64 len, enum extent_kind kind, struct err *err)
+{
+	int ret = 0;
+
+	for (u64 at = 0; !ret && at < len; at += DUMP_ITEM_BYTES)
+		ret = l->fn(l->arg, bytenr + at, min_t(u64, DUMP_ITEM_BYTES, len - at), kind, err);
+	return ret;
+}
+
+static int tell(const struct lister *l, const struct found *f, struct err *err)
+{
+	return f->data ? tell_run(l, f->bytenr, f->data, EXTENT_FILE, err) : l->fn(l->arg, f->bytenr, l->fs->geo->nodesize, EXTENT_BLOCK, err);
 }
 
 static int run_slice(struct slice *s, const struct block_ref *refs, size_t n, struct err *err)
@@ -91,9 +117,9 @@ static int run_slice(struct slice *s, const struct block_ref *refs, size_t n, st
 	s->err = err;
 	ret = tree_scan_blocks(&l->fs->store, refs, n, SCAN_LIST, &ops, s, err);
 	if (ret == -EUCLEAN)
-		return err_set(err, ret, "the extent tree has an item that describes no tree block (-w does without)");
+		return err_set(err, ret, "the extent tree has an item that describes no %s (-w does without)", l->data ? "extent" : "tree block");
 	for (size_t i = 0; !ret && i < s->found.len; i++)
-		ret = l->fn(l->arg, s->found.v[i], l->fs->geo->nodesize, false, err);
+		ret = tell(l, &s->found.v[i], err);
 	return ret;
 }
 
@@ -123,20 +149,17 @@ int list_by_extent_tree(const struct lister *l, struct err *err)
 	return ret;
 }
 
-/* One file extent of the root tree: the old kind of space cache. Raw bytes, nobody can tell whether they are right. */
+/* One file extent of the root tree: the old kind of space cache. */
 static int list_cache_extent(const struct lister *l, const struct item *item, struct err *err)
 {
 	struct file_extent_view e;
-	u64 at, end;
-	int ret = 0;
+	u64 end;
 
 	if (item->key.type != BTRFS_EXTENT_DATA_KEY || file_extent_parse(item, &e) || e.type == BTRFS_FILE_EXTENT_INLINE || !e.disk_bytenr)
 		return 0;
 	if (!is_aligned_p2(e.disk_bytenr | e.disk_num_bytes, l->fs->geo->sectorsize) || add_overflows(e.disk_bytenr, e.disk_num_bytes, &end) || end >> 63)
 		return l->damaged ? 0 : err_set(err, -EUCLEAN, "bad extent %llu+%llu", e.disk_bytenr, e.disk_num_bytes);
-	for (at = e.disk_bytenr; !ret && at < end; at += DUMP_ITEM_BYTES)
-		ret = l->fn(l->arg, at, min_t(u64, DUMP_ITEM_BYTES, end - at), true, err);
-	return ret;
+	return tell_run(l, e.disk_bytenr, e.disk_num_bytes, EXTENT_CACHE, err);
 }
 
 int list_old_cache(const struct lister *l, struct err *err)

@@ -20,6 +20,7 @@ struct cleaner {
 	const struct geometry *geo;
 	enum dump_names names;
 	bool private;
+	bool contents;        /* of files stay in their leaves */
 	struct namer namer;
 };
 /* Counted by each thread apart. */
@@ -33,9 +34,14 @@ void clean_super(const struct cleaner *cl, struct disk_super *sb);
 bool clean_zero(void *p, size_t len);
 
 /* --- which blocks there are --- */
-/* Told in ascending order within each call: a tree block (len nodesize), or a run of an old free space cache. */
-typedef int (*extent_fn)(void *arg, u64 bytenr, u32 len, bool data, struct err *err);
-struct lister { struct fs *fs; bool damaged; extent_fn fn; void *arg; };
+enum extent_kind {
+	EXTENT_BLOCK,         /* a tree block: len nodesize */
+	EXTENT_CACHE,         /* of an old free space cache: raw bytes, nobody can tell whether they are right */
+	EXTENT_FILE,          /* contents of files */
+};
+/* Told in ascending order within each call. len: at most DUMP_ITEM_BYTES, but for a block. */
+typedef int (*extent_fn)(void *arg, u64 bytenr, u32 len, enum extent_kind kind, struct err *err);
+struct lister { struct fs *fs; bool damaged, data; extent_fn fn; void *arg; };
 int list_by_extent_tree(const struct lister *l, struct err *err);
 int list_by_walking(const struct lister *l, struct err *err);
 /* Both need this, too: the extent tree does not know the log. */
@@ -53,7 +59,7 @@ void spare_put(struct spares *s, void *buf); /* buf may be NULL */
 /* --- the container --- */
 struct sink;
 /* fd: borrowed. */
-struct sink *sink_new(int fd, bool compressed);
+struct sink *sink_new(int fd, u64 magic, bool compressed);
 void sink_free(struct sink *s);
 /* Adds an item. data: borrowed until release(arg) is called, which is once, also when this fails. */
 int sink_add(struct sink *s, u64 bytenr, const void *data, u32 len, void (*release)(void *arg), void *arg, struct err *err);

@@ -69,6 +69,7 @@ static int prepare_item(struct restore *r, struct job *j, unsigned worker)
 {
 	const struct dump_file *f = r->file;
 	u32 size = f->geo.nodesize;
+	const struct chunk *chunk;
 	int ret;
 
 	j->buf = spare_get(&r->spares);
@@ -77,6 +78,9 @@ static int prepare_item(struct restore *r, struct job *j, unsigned worker)
 	ret = dump_item_read(f, j->item, r->codecs[worker], j->buf, &j->len, &j->err);
 	if (ret)
 		return ret;
+	chunk = chunk_lookup(r->dump->vol, j->item->bytenr);
+	if (chunk && !(chunk->type & (BTRFS_BLOCK_GROUP_METADATA | BTRFS_BLOCK_GROUP_SYSTEM)))
+		return 0;
 	dump_heal_csums(f, j->item->bytenr, j->buf, j->len);
 	for (u32 at = 0; r->opts->mode == RESTORE_ONE && r->plan.several && at + size <= j->len; at += size)
 		rewrite_block(&r->plan, f, j->item->bytenr + at, j->buf + at);
@@ -269,7 +273,7 @@ static int restore_linear(struct restore *r, struct err *err)
 	if (r->opts->mode == RESTORE_FLAT)
 		flatten_super(&sb);
 	else
-		rewrite_super(&r->plan, &sb);
+		rewrite_super(&r->plan, r->file, &sb);
 	if (!ret)
 		ret = write_supers(r, &sb, had, err);
 	return ret ? ret : bdev_flush(r->target, err);
@@ -361,7 +365,8 @@ static int restore_spread(struct restore *r, struct err *err)
 	struct disk_super sb = r->file->sb;
 	int ret;
 
-	sb.flags = le64_of(le64_get(sb.flags) | BTRFS_SUPER_FLAG_METADUMP_V2);
+	if (!r->file->has_data)
+		sb.flags = le64_of(le64_get(sb.flags) | BTRFS_SUPER_FLAG_METADUMP_V2);
 	ret = volume_new(r->env, &sb, &r->vol, err);
 	if (!ret)
 		ret = add_devices(r, err);

@@ -24,7 +24,7 @@ const struct place *plan_find(const struct plan *p, u64 bytenr); /* NULL: in no 
 
 /* Changes a tree block (that the plan concerns) as it goes by: chunk items, block group flags. geo: of the filesystem. */
 void rewrite_block(const struct plan *p, const struct dump_file *f, u64 bytenr, u8 *block);
-void rewrite_super(const struct plan *p, struct disk_super *sb);
+void rewrite_super(const struct plan *p, const struct dump_file *f, struct disk_super *sb);
 /* -o: one chunk that maps everything to itself. */
 void flatten_super(struct disk_super *sb);
 

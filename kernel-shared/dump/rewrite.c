@@ -115,9 +115,10 @@ static void rewrite_sys_array(const struct plan *p, struct disk_super *sb)
 	sb->sys_chunk_array_size = le32_of(to);
 }
 
-void rewrite_super(const struct plan *p, struct disk_super *sb)
+void rewrite_super(const struct plan *p, const struct dump_file *f, struct disk_super *sb)
 {
-	sb->flags = le64_of(le64_get(sb->flags) | BTRFS_SUPER_FLAG_METADUMP_V2);
+	if (!f->has_data)
+		sb->flags = le64_of(le64_get(sb->flags) | BTRFS_SUPER_FLAG_METADUMP_V2);
 	sb->num_devices = le64_of(1);
 	if (p->several)
 		rewrite_sys_array(p, sb);

@@ -9,19 +9,21 @@
 
 struct sink {
 	int fd;
+	u64 magic;
 	bool compressed;
 	u64 pos;              /* where the cluster begins */
 	unsigned n;
 	struct { u64 bytenr; const void *data; u32 len; void (*release)(void *arg); void *arg; } items[DUMP_CLUSTER_ITEMS];
 };
 
-struct sink *sink_new(int fd, bool compressed)
+struct sink *sink_new(int fd, u64 magic, bool compressed)
 {
 	struct sink *s = mem_zalloc(sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->fd = fd;
+	s->magic = magic;
 	s->compressed = compressed;
 	return s;
 }
@@ -51,7 +53,7 @@ static int flush(struct sink *s, struct err *err)
 	u64 end = s->pos + DUMP_BLOCK;
 	int ret;
 
-	*h = (struct dump_header){ le64_of(DUMP_MAGIC), le64_of(s->pos), le32_of(s->n), s->compressed };
+	*h = (struct dump_header){ le64_of(s->magic), le64_of(s->pos), le32_of(s->n), s->compressed };
 	iov[0] = (struct iovec){ block, sizeof(block) };
 	for (unsigned i = 0; i < s->n; i++) {
 		e[i] = (struct dump_entry){ le64_of(s->items[i].bytenr), le32_of(s->items[i].len) };

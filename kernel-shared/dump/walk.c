@@ -155,7 +155,7 @@ static int walk_tell(struct walk *w, struct err *err)
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < w->found.len; i++)
-		ret = l->fn(l->arg, w->found.v[i], l->fs->geo->nodesize, false, err);
+		ret = l->fn(l->arg, w->found.v[i], l->fs->geo->nodesize, EXTENT_BLOCK, err);
 	return ret;
 }
 

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/pool.h"
 #include "kernel-shared/dump/internal.h"
+#include "kernel-shared/fs/file.h"
 
 enum {
 	JOB_BYTES = 1 << 20,
@@ -12,12 +13,12 @@ enum {
 	WINDOW = 3,           /* jobs a thread in flight */
 };
 
-struct piece { u64 start; u32 len; bool data, lost; u32 at; u8 *packed; u32 size; };
+struct piece { u64 start; u32 len; enum extent_kind kind; bool lost; u32 at; u8 *packed; u32 size; };
 struct job {
 	struct dump *d;
 	unsigned n;
 	u32 bytes;
-	u64 bad;              /* blocks that did not pass */
+	u64 bad, bad_data;    /* blocks, pieces of files that did not pass */
 	struct clean_counts counts;
 	int ret;
 	struct err err;
@@ -85,15 +86,28 @@ static int read_copies(struct job *j, u64 bytenr, u8 *block)
 	return 0;
 }
 
+/* Verified, from the copy that is right; where none is, as it lies there. */
+static int read_file_data(struct job *j, const struct piece *p)
+{
+	struct fs *fs = j->d->fs;
+	int ret = data_read(fs, p->start, p->len, j->raw + p->at, CSUM_IF_PRESENT, NULL);
+
+	if (!ret)
+		return 0;
+	j->bad_data++;
+	return rio_read(fs->vol, p->start, p->len, 0, j->raw + p->at, NULL);
+}
+
 static int clean_item(struct job *j, struct piece *p, bool read)
 {
 	const struct nstore *store = &j->d->fs->store;
 	u32 size = store->geo->nodesize;
 	int ret = 0;
 
-	if (p->data) {
+	if (p->kind != EXTENT_BLOCK) {
 		p->lost = !read;
-		return read || j->d->opts->damaged ? 0 : err_set(&j->err, -EIO, "cannot read %u bytes of the free space cache at logical %llu", p->len, p->start);
+		return read || j->d->opts->damaged ? 0 : err_set(&j->err, -EIO, "cannot read %u bytes of %s at logical %llu", p->len,
+								 p->kind == EXTENT_FILE ? "file data" : "the free space cache", p->start);
 	}
 	for (u32 at = 0; !ret && at < p->len; at += size) {
 		struct block_ref ref = { .bytenr = p->start + at, .any_owner = true };
@@ -125,18 +139,23 @@ static int pack_item(struct job *j, struct piece *p, unsigned worker)
 static int job_run(struct job *j, unsigned worker)
 {
 	struct rio_req *reqs CLEANUP(mem_freep) = mem_calloc(j->n, sizeof(*reqs));
+	unsigned n = 0;
 	int ret;
 
 	j->raw = spare_get(&j->d->spares);
 	if (!reqs || !j->raw)
 		return err_nomem(&j->err);
 	for (unsigned i = 0; i < j->n; i++)
-		reqs[i] = (struct rio_req){ .start = j->items[i].start, .len = j->items[i].len, .buf = j->raw + j->items[i].at };
-	ret = rio_read_batch(j->d->fs->vol, reqs, j->n, &j->err);
+		if (j->items[i].kind != EXTENT_FILE)
+			reqs[n++] = (struct rio_req){ .start = j->items[i].start, .len = j->items[i].len, .buf = j->raw + j->items[i].at };
+	ret = rio_read_batch(j->d->fs->vol, reqs, n, &j->err);
+	n = 0;
 	for (unsigned i = 0; !ret && i < j->n; i++) {
-		ret = clean_item(j, &j->items[i], !reqs[i].ret);
+		struct piece *p = &j->items[i];
+
+		ret = clean_item(j, p, !(p->kind == EXTENT_FILE ? read_file_data(j, p) : reqs[n++].ret));
 		if (!ret)
-			ret = pack_item(j, &j->items[i], worker);
+			ret = pack_item(j, p, worker);
 	}
 	if (j->d->opts->level) {
 		spare_put(&j->d->spares, j->raw);
@@ -166,13 +185,14 @@ static int job_done(void *job, void *arg)
 		return ret;
 	}
 	d->stats->unreadable += j->bad;
+	d->stats->bad_data += j->bad_data;
 	d->stats->short_names += j->counts.short_names;
 	d->stats->odd_names += j->counts.odd_names;
 	j->users = 1;
 	for (unsigned i = 0; !ret && i < j->n; i++) {
 		struct piece *p = &j->items[i];
 
-		if (!p->data)
+		if (p->kind == EXTENT_BLOCK)
 			d->stats->blocks += p->len / d->fs->geo->nodesize;
 		if (p->lost)
 			continue;
@@ -200,12 +220,12 @@ static int job_push(struct dump *d)
 }
 
 /* An item more for the job at hand, or more of the last item. The way in which blocks become items does not depend on jobs. */
-static int add_extent(void *arg, u64 bytenr, u32 len, bool data, struct err *err)
+static int add_extent(void *arg, u64 bytenr, u32 len, enum extent_kind kind, struct err *err)
 {
 	struct dump *d = arg;
 	struct job *j = d->job;
 	struct piece *p = j && j->n ? &j->items[j->n - 1] : NULL;
-	bool joins = p && !data && !p->data && p->start + p->len == bytenr && p->len + len <= DUMP_ITEM_BYTES;
+	bool joins = p && kind == EXTENT_BLOCK && p->kind == EXTENT_BLOCK && p->start + p->len == bytenr && p->len + len <= DUMP_ITEM_BYTES;
 	int ret;
 
 	if (!joins && j && (j->n == JOB_ITEMS || j->bytes + DUMP_ITEM_BYTES > JOB_BYTES)) {
@@ -223,7 +243,7 @@ static int add_extent(void *arg, u64 bytenr, u32 len, bool data, struct err *err
 		j->d = d;
 	}
 	if (!joins)
-		j->items[j->n++] = (struct piece){ .start = bytenr, .data = data, .at = j->bytes };
+		j->items[j->n++] = (struct piece){ .start = bytenr, .kind = kind, .at = j->bytes };
 	j->items[j->n - 1].len += len;
 	j->bytes += len;
 	return 0;
@@ -260,21 +280,22 @@ static int add_super(struct dump *d, struct err *err)
 	}
 	clean_super(&d->cleaner, sb);
 	j->n = 1;
-	j->items[0] = (struct piece){ .start = btrfs_super_offset[0], .len = sizeof(*sb), .data = true };
+	j->items[0] = (struct piece){ .start = btrfs_super_offset[0], .len = sizeof(*sb), .kind = EXTENT_CACHE };
 	j->ret = pack_item(j, &j->items[0], 0);
 	return job_done(j, d);
 }
 
 static int write_all(struct dump *d, struct err *err)
 {
-	struct lister l = { d->fs, d->opts->damaged, add_extent, d };
+	struct lister l = { d->fs, d->opts->damaged, d->opts->data, add_extent, d };
 	int ret = add_super(d, err), end;
 
 	if (!ret)
 		ret = d->opts->walk ? list_by_walking(&l, err) : list_by_extent_tree(&l, err);
 	if (!ret)
 		ret = list_log(&l, err);
-	if (!ret)
+	/* The cache is data like any other. */
+	if (!ret && !l.data)
 		ret = list_old_cache(&l, err);
 	if (!ret)
 		ret = job_push(d);
@@ -290,7 +311,7 @@ static int start(struct dump *d, int fd)
 	static const struct ordq_ops ops = { job_work, job_done, job_drop };
 	unsigned threads = pool_threads(d->fs->env->pool);
 
-	d->sink = sink_new(fd, d->opts->level);
+	d->sink = sink_new(fd, d->opts->data ? DUMP_MAGIC_DATA : DUMP_MAGIC, d->opts->level);
 	d->queue = ordq_new(d->fs->env->pool, WINDOW * threads, &ops, d);
 	d->codecs = mem_calloc(threads, sizeof(*d->codecs));
 	d->packed = mem_calloc(threads, sizeof(*d->packed));
@@ -328,7 +349,7 @@ int dump_write(struct fs *fs, int fd, const struct dump_opts *opts, struct dump_
 	int ret;
 
 	*stats = (struct dump_stats){ 0 };
-	d.cleaner = (struct cleaner){ .geo = fs->geo, .names = opts->names, .private = opts->private };
+	d.cleaner = (struct cleaner){ .geo = fs->geo, .names = opts->names, .private = opts->private, .contents = opts->data && !opts->names };
 	spares_init(&d.spares, JOB_BYTES);
 	namer_init(&d.cleaner.namer, fs->env);
 	ret = start(&d, fd);

@@ -10,7 +10,8 @@ bool dump_probe(struct bdev *b)
 {
 	struct dump_header h;
 
-	return b->size >= DUMP_BLOCK && !bdev_read(b, 0, &h, sizeof(h), NULL) && le64_get(h.magic) == DUMP_MAGIC;
+	return b->size >= DUMP_BLOCK && !bdev_read(b, 0, &h, sizeof(h), NULL) &&
+		(le64_get(h.magic) == DUMP_MAGIC || le64_get(h.magic) == DUMP_MAGIC_DATA);
 }
 
 struct cluster { u8 block[DUMP_BLOCK]; u64 pos, end; unsigned n; };
@@ -22,7 +23,7 @@ static int check_entries(const struct dump_file *f, struct cluster *c, struct er
 {
 	for (unsigned i = 0; i < c->n; i++) {
 		u32 size = le32_get(cluster_entries(c)[i].size);
-		u32 most = cluster_header(c)->compress ? DUMP_STORED_MAX : DUMP_ITEM_MAX;
+		u32 most = cluster_header(c)->compress ? DUMP_STORED_MAX : f->has_data ? DUMP_DATA_MAX : DUMP_ITEM_MAX;
 
 		if (!size || size > most)
 			return err_set(err, -EUCLEAN, "the cluster at %llu has an item of %u bytes, not 1 to %u", c->pos, size, most);
@@ -34,7 +35,7 @@ static int check_entries(const struct dump_file *f, struct cluster *c, struct er
 	return 0;
 }
 
-static int read_cluster(const struct dump_file *f, struct cluster *c, struct err *err)
+static int read_cluster(struct dump_file *f, struct cluster *c, struct err *err)
 {
 	const struct dump_header *h = cluster_header(c);
 	int ret;
@@ -46,7 +47,9 @@ static int read_cluster(const struct dump_file *f, struct cluster *c, struct err
 		return ret;
 	c->n = le32_get(h->nritems);
 	c->end = c->pos + DUMP_BLOCK;
-	if (le64_get(h->magic) != DUMP_MAGIC)
+	if (!c->pos)
+		f->has_data = le64_get(h->magic) == DUMP_MAGIC_DATA;
+	if (le64_get(h->magic) != (f->has_data ? DUMP_MAGIC_DATA : DUMP_MAGIC))
 		return err_set(err, c->pos ? -EUCLEAN : -EINVAL, "bad header in metadump image: no magic at %llu", c->pos);
 	if (le64_get(h->bytenr) != c->pos)
 		return err_set(err, -EUCLEAN, "bad header in metadump image: the cluster at %llu says that it lies at %llu", c->pos, le64_get(h->bytenr));
@@ -80,9 +83,17 @@ static int read_super(struct dump_file *f, const struct dump_item *item, struct 
 
 static int take_item(struct dump_file *f, const struct dump_item *item, bool first_cluster, bool *has_super, struct err *err)
 {
+	u32 most = item->compressed ? item->size : DUMP_ITEM_MAX;
+
 	f->bytes += item->size;
+	for (u32 at = 0; item->bytenr != btrfs_super_offset[0] && at < item->size; at += most) {
+		struct dump_item part = { item->bytenr + at, item->pos + at, min_t(u32, most, item->size - at), item->compressed };
+
+		if (vec_push(&f->items, part))
+			return err_nomem(err);
+	}
 	if (item->bytenr != btrfs_super_offset[0])
-		return vec_push(&f->items, *item) ? err_nomem(err) : 0;
+		return 0;
 	if (!first_cluster)
 		return 0;
 	*has_super = true;
@@ -98,7 +109,7 @@ static int take_cluster(struct dump_file *f, const struct cluster *c, bool *has_
 		const struct dump_entry *e = &cluster_entries(c)[i];
 		struct dump_item item = { le64_get(e->bytenr), pos, le32_get(e->size), cluster_header(c)->compress };
 
-		if (item.bytenr > (1ULL << 63) - DUMP_ITEM_MAX)
+		if (item.bytenr > (1ULL << 63) - DUMP_DATA_MAX)
 			return err_set(err, -EUCLEAN, "the cluster at %llu has an item at logical %llu", c->pos, item.bytenr);
 		ret = take_item(f, &item, !c->pos, has_super, err);
 		pos += item.size;

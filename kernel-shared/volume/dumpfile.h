@@ -10,11 +10,13 @@
 #include "kernel-shared/format/super.h"
 
 #define DUMP_MAGIC 0xBD5C25E27295668BULL
+#define DUMP_MAGIC_DATA 0x31765F506D55445FULL /* file data is in it, too */
 enum {
 	DUMP_BLOCK = 1024,            /* clusters begin at multiples of this; size of the index block */
 	DUMP_CLUSTER_ITEMS = 83,
 	DUMP_ITEM_BYTES = 256 << 10,  /* what writers merge up to */
-	DUMP_ITEM_MAX = 512 << 10,    /* what readers take: one extent alone may be larger than the merged limit */
+	DUMP_ITEM_MAX = 512 << 10,    /* what is read at once: one extent alone may be larger than the merged limit */
+	DUMP_DATA_MAX = 256 << 20,    /* what others merge up to if data is in it; raw items of that size are taken apart, zlib streams refused */
 	DUMP_STORED_MAX = DUMP_ITEM_MAX + (DUMP_ITEM_MAX >> 10) + 64, /* what does not compress grows a little */
 };
 struct dump_header { le64 magic, bytenr; le32 nritems; u8 compress; } PACKED;
@@ -30,6 +32,7 @@ struct dump_file {
 	struct geometry geo;
 	VEC(struct dump_item) items;  /* ascending by address, each address once (the last of the file counts); without the superblock */
 	u64 bytes;                    /* stored bytes of the items */
+	bool has_data;                /* contents of files are in it */
 };
 /* Does the device begin as a metadata dump does? */
 bool dump_probe(struct bdev *b);

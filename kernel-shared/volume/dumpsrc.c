@@ -171,7 +171,7 @@ int dump_source_new(struct bdev *bdev, struct logical_source **out, struct disk_
 		free(d);
 		return ret;
 	}
-	d->src = (struct logical_source){ .read = source_read, .close = source_close };
+	d->src = (struct logical_source){ .read = source_read, .close = source_close, .has_data = d->file->has_data };
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	*sb = d->file->sb;

@@ -41,6 +41,7 @@ struct chunk {
 /* A second provider of logical reads (a metadata dump). read: as rio_read; copies: how many there are at start. */
 struct logical_source {
 	int (*read)(struct logical_source *src, u64 start, u32 len, void *buf, struct err *err);
+	bool has_data;        /* contents of files can be read */
 	void (*close)(struct logical_source *src);
 };
 

@@ -209,7 +209,6 @@ names() { "$BTRBOX" btrfs inspect-internal dump-tree "$1" 2>/dev/null | grep -oP
 	run image_ours -r -w a b; expect 1; has "using -w, -s, -c, -d options for restore makes no sense"
 	run image_ours -m a b; expect 1; has "not enough devices specified for -m option"
 	run image_ours -r a b c; expect 1; has "accepts only 1 device without -m option"
-	run image_ours -d a b; expect 1; has "data dump feature is experimental and is not configured in this build"
 	run image_ours a; expect 1
 	run image_ours a c; expect 1; has "open ctree failed"; has "create failed: "; [[ ! -e c ]]
 }
