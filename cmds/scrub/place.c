@@ -62,21 +62,28 @@ static int list_devices(struct cmd_ctx *ctx, const struct stat *only, struct scr
 	return p->devices.len ? 0 : cmd_error(ctx, "no devices found for %s", p->h.path);
 }
 
-int place_open(struct cmd_ctx *ctx, const char *arg, struct scrub_place *out)
+int place_open_any(struct cmd_ctx *ctx, const char *arg, struct scrub_place *out)
 {
 	struct stat st;
 	bool device = !stat(arg, &st) && S_ISBLK(st.st_mode);
 	int ret;
 
 	*out = (struct scrub_place){ .h.fd = -1 };
-	ret = host_open(ctx, arg, device ? HOST_DEVICE : HOST_DIR | HOST_ONLY, &out->h);
+	ret = host_open(ctx, arg, device ? HOST_DEVICE : HOST_DIR, &out->h);
 	if (ret == HOST_OFFLINE)
-		return cmd_error(ctx, "'%s' is not a mounted btrfs device", arg);
+		return ret;
 	if (!ret)
 		ret = list_devices(ctx, device ? &st : NULL, out);
 	if (ret)
 		place_close(out);
 	return ret;
+}
+
+int place_open(struct cmd_ctx *ctx, const char *arg, struct scrub_place *out)
+{
+	int ret = place_open_any(ctx, arg, out);
+
+	return ret == HOST_OFFLINE ? cmd_error(ctx, "'%s' is not a mounted btrfs device (a scrub of an unmounted filesystem is over when its command ends)", arg) : ret;
 }
 
 void place_close(struct scrub_place *p)

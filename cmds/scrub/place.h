@@ -13,6 +13,8 @@ struct scrub_place {
 };
 /* A path or a device of a mounted filesystem. Errors are printed; the exit code or 0. */
 int place_open(struct cmd_ctx *ctx, const char *arg, struct scrub_place *out);
+/* The same, but HOST_OFFLINE, with nothing said, for an unmounted filesystem. */
+int place_open_any(struct cmd_ctx *ctx, const char *arg, struct scrub_place *out);
 void place_close(struct scrub_place *p);
 /* The limit of a device, bytes a second, 0: none. -ENOENT: the kernel knows no limits. */
 int place_limit_get(const struct scrub_place *p, u64 devid, u64 *limit);

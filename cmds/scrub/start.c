@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cmds/mounted/background.h"
+#include "cmds/scrub/offline.h"
 #include "cmds/scrub/place.h"
 #include "cmds/scrub/report.h"
 
@@ -343,8 +344,10 @@ static int detach_and_work(struct scrub *s)
 static int run(struct cmd_ctx *ctx, const struct start_args *a, bool resume)
 {
 	struct scrub s = { .ctx = ctx, .a = a, .resume = resume, .recording = true };
-	int ret = place_open(ctx, ctx->argv[0], &s.place);
+	int ret = place_open_any(ctx, ctx->argv[0], &s.place);
 
+	if (ret == HOST_OFFLINE)
+		return scrub_offline(ctx, &(struct offline_scrub){ a->per_device, a->quiet, a->readonly, a->raw, resume, a->limit });
 	if (ret)
 		return ret;
 	if ((a->has_class || a->has_data) && kioprio_set(a->has_class ? a->class : 3, a->has_data ? a->data : 0))
@@ -389,7 +392,7 @@ static const struct opt resume_opts[] = { COMMON_OPTIONS, OPT_END };
 const struct cmd cmd_scrub_start = {
 	.name = "start", .usage = { "btrfs scrub start [options] <path>|<device>" },
 	.brief = "Start a new scrub on the filesystem or a device.", .opts = start_opts, CMD_ARGS(struct start_args), .min_args = 1, .max_args = 1,
-	.run = start_run, .complete = "device",
+	.flags = CMD_WRITES | CMD_PROGRESS | CMD_JOBS | CMD_JSON, .run = start_run, .complete = "device",
 };
 const struct cmd cmd_scrub_resume = {
 	.name = "resume", .usage = { "btrfs scrub resume [options] <path>|<device>" }, .brief = "Resume previously canceled or interrupted scrub",

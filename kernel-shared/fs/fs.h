@@ -66,9 +66,10 @@ enum {
 	FS_OPEN_NEIGHBOURS = 1 << 13,
 	FS_OPEN_NO_BLOCK_GROUPS = 1 << 14, /* rescue=ignorebadroots: extent, block group, free space, csum, uuid and quota trees are not needed */
 	FS_OPEN_IN_PLACE = 1 << 17,     /* with FS_OPEN_WRITE: only for changes in place (inplace.h): no transactions, the log stays, superblocks may be broken */
+	FS_OPEN_STALE = 1 << 18,        /* with FS_OPEN_WRITE: also with devices that have missed commits, which whoever opens brings in line */
 	FS_OPEN_DRY_RUN = 1 << 16,      /* with FS_OPEN_WRITE: what is written stays in memory; no permission to write is needed */
 	FS_OPEN_QUIET = 1 << 15,        /* no reader messages: whoever opens sets store.on_bad_copy, or does without */
-	FS_OPEN_MISSING_UNTOLD = 1 << 16, /* missing devices are not said: whoever opens calls fs_tell_missing */
+	FS_OPEN_MISSING_UNTOLD = 1 << 19, /* missing devices are not said: whoever opens calls fs_tell_missing */
 };
 struct fs_open_args {
 	const char *const *specs;

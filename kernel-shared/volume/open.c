@@ -283,9 +283,9 @@ int volume_add_seed(struct volume *vol, const u8 fsid[16], struct err *err)
 
 int volume_check_generations(const struct volume *vol, struct err *err)
 {
-	for (size_t i = 0; vol->writable && i < vol->devices.len; i++)
+	for (size_t i = 0; vol->writable && !(vol->flags & VOLUME_STALE) && i < vol->devices.len; i++)
 		if (vol->devices.v[i]->stale)
-			return err_set(err, -ESTALE, "%s is older than %s (generation %llu, not %llu): it has missed writes, so nothing is written",
+			return err_set(err, -ESTALE, "%s is older than %s (generation %llu, not %llu): it has missed writes, so nothing is written (scrub brings it in line)",
 				       vol->devices.v[i]->path, vol->main->path, vol->devices.v[i]->generation, vol->main->generation);
 	return 0;
 }

@@ -75,6 +75,7 @@ enum {
 	VOLUME_LENIENT = 1 << 4,      /* superblocks that break rules are used as far as possible; duplicates still refused */
 	VOLUME_FORCE_MOUNTED = 1 << 5,
 	VOLUME_WARN_MOUNTED = 1 << 6, /* reading a mounted device: warn and go on */
+	VOLUME_STALE = 1 << 8,        /* writing: devices that have missed commits are fine, whoever opens brings them in line (scrub) */
 	VOLUME_DRY_RUN = 1 << 7,      /* with VOLUME_WRITE: devices are opened for reading, and what is written stays in memory, in an overlay on each */
 };
 struct volume_args {
