@@ -44,10 +44,14 @@ static int check_args(struct cmd_ctx *ctx, const struct tune_args *a)
 static int check_device(struct cmd_ctx *ctx, const struct target *t)
 {
 	for (size_t i = 0; i < t->devices.len; i++) {
-		int ret = bdev_in_use(t->devices.v[i], NULL, NULL);
+		const char *name = t->devices.v[i];
+		int ret = bdev_in_use(name, NULL, NULL);
 
+		/* A part of a disk image and a filesystem found by its id have names that are no paths. */
+		if (!strpbrk(name, "=@") && access(name, F_OK))
+			return cmd_error(ctx, "mount check: cannot open %s: %s", name, strerror(errno));
 		if (ret > 0)
-			return cmd_error(ctx, "%s is mounted", t->devices.v[i]);
+			return cmd_error(ctx, "%s is mounted", name);
 	}
 	return 0;
 }
@@ -93,13 +97,11 @@ static int tune_run(struct cmd_ctx *ctx, void *args)
 
 	if (ret)
 		return ret;
-	if (access(ctx->argv[0], F_OK) && strchr(ctx->argv[0], '=') == NULL && strchr(ctx->argv[0], '@') == NULL) {
-		cmd_error(ctx, "mount check: cannot open %s: %s", ctx->argv[0], strerror(errno));
-		return cmd_error(ctx, "btrfstune failed");
-	}
 	if (target_parse(ctx->argv[0], &t.target))
 		return cmd_error(ctx, "not enough memory");
-	if (t.target.kind != TARGET_DEVICE)
+	if (t.target.kind != TARGET_DEVICE && access(ctx->argv[0], F_OK))
+		ret = cmd_error(ctx, "mount check: cannot open %s: %s", ctx->argv[0], strerror(errno));
+	else if (t.target.kind != TARGET_DEVICE)
 		ret = cmd_error(ctx, "%s is no device or image", ctx->argv[0]);
 	if (!ret)
 		ret = check_device(ctx, &t.target);

@@ -144,14 +144,31 @@ static bool is_ours(const struct volume *vol, const struct disk_super *sb)
 	return !memcmp(super_metadata_uuid(sb), vol->fsids[0], BTRFS_FSID_SIZE);
 }
 
-/* The newest superblock speaks for the filesystem; among equals the first device named; a seed only for want of others. */
+static bool is_changing(const struct device *d)
+{
+	return le64_get(d->sb.flags) & BTRFS_SUPER_FLAG_CHANGING_FSID;
+}
+
+/* While the fsid is rewritten some devices have the new one and others still the old one: all else in their superblocks is the same. */
+static bool same_but_for_fsid(const struct device *a, const struct device *b)
+{
+	const struct disk_super *x = &a->sb, *y = &b->sb;
+
+	return (is_changing(a) || is_changing(b)) && a->devid != b->devid && !memcmp(&x->generation, &y->generation, sizeof(x->generation)) &&
+		!memcmp(&x->root, &y->root, sizeof(x->root)) && !memcmp(&x->chunk_root, &y->chunk_root, sizeof(x->chunk_root)) &&
+		!memcmp(x->sys_chunk_array, y->sys_chunk_array, sizeof(x->sys_chunk_array));
+}
+
+/* The newest superblock speaks for the filesystem; among equals one that says that its fsid is being changed, else the first device named; a
+ * seed only for want of others. */
 void volume_choose_main(struct volume *vol, const struct volume_args *args)
 {
 	vol->main = vol->devices.v[0];
 	for (size_t i = 1; i < vol->devices.len && !by_hand(args); i++) {
 		struct device *d = vol->devices.v[i];
 
-		if (is_seed(d) != is_seed(vol->main) ? is_seed(vol->main) : d->generation > vol->main->generation)
+		if (is_seed(d) != is_seed(vol->main) ? is_seed(vol->main) : d->generation != vol->main->generation ? d->generation > vol->main->generation :
+		    is_changing(d) && !is_changing(vol->main))
 			vol->main = d;
 	}
 	set_super(vol, &vol->main->sb);
@@ -170,7 +187,7 @@ static int check_fsids(const struct volume *vol, struct err *err)
 	for (size_t i = 0; i < vol->devices.len; i++) {
 		struct device *d = vol->devices.v[i];
 
-		if (is_ours(vol, &d->sb))
+		if (is_ours(vol, &d->sb) || same_but_for_fsid(vol->main, d))
 			continue;
 		if (!is_seed(d))
 			return err_set(err, -EINVAL, "%s and %s belong to different filesystems (%s and %s)", vol->main->path, d->path,

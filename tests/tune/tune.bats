@@ -69,6 +69,24 @@ Fsid change finished" "$output"
 	same_file <(sed "s/$old/$new/" want) got
 }
 
+@test "several devices: -U on all of them; one that was left behind with the old fsid is taken along" {
+	local new=11111111-2222-3333-4444-555555555555
+	truncate -s 200M x.img y.img; "$BTRBOX" mkfs.btrfs -q -m raid1 -d raid1 x.img y.img
+	"$BTRBOX" btrfs offline x.img,y.img put -r tree / >/dev/null
+	want=$("$BTRBOX" btrfs offline x.img,y.img hash / | tail -1)
+	cp --sparse=always y.img old.img
+	run tune -f -U $new x.img,y.img; expect 0; has "Fsid change finished"
+	same both "$new $new" "$(super fsid x.img) $(super fsid y.img)"
+	"$BTRBOX" btrfs offline x.img,y.img field set --no-undo super flags=0x800000001 >/dev/null
+	for at in 16 16384; do dd if=old.img of=y.img bs=4096 skip=$at seek=$at count=1 conv=notrunc status=none; done
+	[[ $(super fsid y.img) != "$new" ]]
+	run tune -f -u x.img,y.img; expect 0; has "New fsid: $new"
+	same both "$new $new" "$(super fsid x.img) $(super fsid y.img)"
+	run "$BTRBOX" btrfs check x.img,y.img; expect 0
+	same files "$want" "$("$BTRBOX" btrfs offline x.img,y.img hash / | tail -1)"
+	run tune -m x.img,nowhere; expect 1; has "mount check: cannot open"
+}
+
 # bats test_tags=root
 @test "-m and -M change the superblock alone, and back; the kernel mounts it by the new id" {
 	need_kernel
