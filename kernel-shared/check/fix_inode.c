@@ -152,7 +152,7 @@ static int fill_hole(struct filefix *f, struct root *root, const struct problem_
 
 static int drop_item(struct filefix *f, struct root *root, const struct problem_at *p, const char *what, struct err *err)
 {
-	int ret = p->key.type ? tree_delete(&root->tree, &p->key, err) : -ENOENT;
+	int ret = tree_delete(&root->tree, &p->key, err);
 
 	if (!ret)
 		repair_say(f->r, "%s [%llu,%u,%llu] root %llu", what, p->key.objectid, p->key.type, p->key.offset, root->tree.id);
@@ -276,7 +276,10 @@ int inode_fix(struct filefix *f, struct root *root, const struct problem_at *p, 
 			repair_say(f->r, "Repaired inline ram_bytes for root %llu ino %llu", root->tree.id, p->ino);
 		return ret;
 	case PROBLEM_FILE_EXTENT_GENERATION:
-		return change_extent(root, p, set_extent_generation, &newest, err);
+		ret = change_extent(root, p, set_extent_generation, &newest, err);
+		if (!ret)
+			repair_say(f->r, "Reset the generation of file extent [%llu,%u,%llu] root %llu", p->key.objectid, p->key.type, p->key.offset, root->tree.id);
+		return ret;
 	default:
 		return 0;
 	}

@@ -80,6 +80,27 @@ static int look_index(struct root *root, u64 index, struct name_state *s, struct
 	return ret;
 }
 
+/* By name, through the whole directory: what the index says of itself cannot be trusted. */
+static int search_index(struct root *root, struct name_state *s, struct err *err)
+{
+	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&root->tree, KEY(s->dir, BTRFS_DIR_INDEX_KEY, 0), KEY(s->dir, BTRFS_DIR_INDEX_KEY, -1ULL));
+	struct dir_entry_view e;
+	struct item item;
+	int ret;
+
+	while (!s->index.type && !(ret = tree_next(&it, &item, err))) {
+		u32 pos = 0;
+
+		if (dir_item_next(&item, &pos, &e) && e.name_len == s->len && !memcmp(e.name, s->name, s->len)) {
+			s->index = e.location;
+			s->index_type = e.type;
+			s->at = item.key.offset;
+			return 0;
+		}
+	}
+	return ret == -ENOENT ? 0 : ret;
+}
+
 static int look(struct root *root, u64 ino, u64 index, struct name_state *s, struct err *err)
 {
 	struct key key = KEY(s->dir, BTRFS_DIR_ITEM_KEY, hash_name(s->name, s->len));
@@ -93,6 +114,8 @@ static int look(struct root *root, u64 ino, u64 index, struct name_state *s, str
 		ret = look_index(root, s->ref_ino ? s->ref_index : 0, s, err);
 	if (!ret)
 		ret = look_index(root, index, s, err);
+	if (!ret && s->items && !s->index.type)
+		ret = search_index(root, s, err);
 	if (!ret && !s->ref_ino && s->index.type == BTRFS_INODE_ITEM_KEY)
 		ret = find_ref(root, s->index.objectid, s, err);
 	return ret;
@@ -228,6 +251,25 @@ static int need_dir(struct filefix *f, struct root *root, u64 dir, struct err *e
 	return ret || dir == BTRFS_FIRST_FREE_OBJECTID ? ret : name_rescue(f, root, dir, NULL, 0, err);
 }
 
+static int count_ref(void *arg, const struct inode_ref_view *ref)
+{
+	++*(u64 *)arg;
+	return 0;
+}
+
+/* An index that nothing else speaks of, of an inode whose other names are all there; or one where no directory can be. */
+static bool is_nonsense(struct root *root, const struct name_state *s)
+{
+	struct err ignored = ERR_INIT;
+	struct inode inode;
+	u64 refs = 0;
+
+	if (s->dir < BTRFS_FIRST_FREE_OBJECTID || s->dir > BTRFS_LAST_FREE_OBJECTID)
+		return true;
+	return !s->items && !s->ref_ino && s->index.type && inode_exists(root, s->index.objectid, &inode) &&
+	       inode_refs(root, s->index.objectid, count_ref, &refs, &ignored) >= 0 && refs >= inode.nlink;
+}
+
 int name_settle(struct filefix *f, struct root *root, u64 dir, u64 ino, u64 index, const u8 *name, u16 len, struct err *err)
 {
 	struct name_state s = { .dir = dir, .name = name, .len = len };
@@ -244,6 +286,10 @@ int name_settle(struct filefix *f, struct root *root, u64 dir, u64 ino, u64 inde
 	if (!who)
 		return 0;
 	ret = take_out(f, root, &s, err);
+	if (!ret && is_nonsense(root, &s)) {
+		repair_say(f->r, "Deleting bad dir index [%llu,%u,%llu] root %llu", dir, BTRFS_DIR_INDEX_KEY, s.at, root->tree.id);
+		return 0;
+	}
 	if (!ret && !inode_exists(root, who, &inode)) {
 		/* a directory may still have what was in it; a file without anything is no more */
 		if ((!s.items && !s.index.type) || s.ref_ino || type == BTRFS_FT_DIR)
@@ -286,8 +332,13 @@ int subvol_name_settle(struct filefix *f, u64 parent, u64 dir, u64 child, u64 in
 	struct name_state s = { .dir = dir, .name = name, .len = len };
 	struct root *root = fix_root_of(f->fs, parent), *sub = fix_root_of(f->fs, child);
 	struct key location = KEY(child, BTRFS_ROOT_ITEM_KEY, -1ULL);
-	int ret = root ? look(root, 0, index, &s, err) : -ENOENT;
+	int ret;
 
+	if (!root) {
+		repair_say(f->r, "Deleted the references of subvolume %llu to root %llu, which does not exist", child, parent);
+		return drop_root_refs(f, parent, child, err);
+	}
+	ret = look(root, 0, index, &s, err);
 	if (ret || (s.item.type && s.item.type != BTRFS_ROOT_ITEM_KEY) || (s.index.type && s.index.type != BTRFS_ROOT_ITEM_KEY))
 		return ret == -ENOENT ? 0 : ret;
 	/* a reference alone, where another name has an entry, is that name gone wrong */

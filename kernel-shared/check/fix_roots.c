@@ -41,6 +41,15 @@ static int uuid_entry(struct filefix *f, const struct problem_at *p, bool add, s
 	return ret == -ENOENT || ret == -EEXIST ? 0 : ret;
 }
 
+static int reset_default(struct filefix *f, struct err *err)
+{
+	int ret = op_subvol_set_default(f->txn, BTRFS_FS_TREE_OBJECTID, err);
+
+	if (!ret)
+		repair_say(f->r, "The default subvolume is the top one again");
+	return ret;
+}
+
 static bool is_alone(const struct repair *r, const struct problem_at *p)
 {
 	unsigned n = 0;
@@ -57,6 +66,7 @@ static int fix_one(struct filefix *f, const struct problem_at *p, struct err *er
 	case PROBLEM_ROOT_REFS: return set_refs(f, p->tree, err);
 	case PROBLEM_ROOT_LOST: return subvol_rescue(f, p->tree, err);
 	case PROBLEM_ROOT_REF: return p->name ? subvol_name_settle(f, p->parent, p->ino, p->tree, p->index, p->name, p->name_len, is_alone(f->r, p), err) : 0;
+	case PROBLEM_DEFAULT_SUBVOL: return reset_default(f, err);
 	case PROBLEM_UUID_ENTRY: return uuid_entry(f, p, true, err);
 	case PROBLEM_UUID_STALE: return uuid_entry(f, p, false, err);
 	default: return 0;
