@@ -24,6 +24,7 @@ struct env {
 	struct pool *pool;     /* NULL: everything runs in the caller */
 	unsigned jobs;         /* threads to use, at least 1 */
 	u64 memory;            /* bytes that sorting and caching may hold, 0: each user's default */
+	u64 page_memory;       /* bytes of that held in page maps (bdev/pagemap.h); atomic */
 	const char *tempdir;   /* where sorted runs spill, NULL: $TMPDIR or /tmp */
 	bool fixed_clock;      /* SOURCE_DATE_EPOCH was set */
 	s64 clock_sec;

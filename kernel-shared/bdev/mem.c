@@ -93,7 +93,7 @@ static int mem_next_data(struct bdev *b, u64 off, u64 *start, u64 *len)
 		*len = 0;
 		return 0;
 	}
-	for (last = first + 1; pagemap_get(&m->map, last); last++)
+	for (last = first + 1; pagemap_find(&m->map, last); last++)
 		;
 	*start = max_t(u64, off, first << PAGE_SHIFT);
 	*len = min_t(u64, b->size, last << PAGE_SHIFT) - *start;

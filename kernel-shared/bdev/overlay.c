@@ -4,7 +4,7 @@
 #include "kernel-shared/bdev/overlay.h"
 #include "kernel-shared/bdev/pagemap.h"
 
-enum { OVERLAY_MEMORY = 256 << 20, COMMIT_CHUNK = 1 << 20 };
+enum { OVERLAY_MEMORY = 64 << 20 /* of all devices together */, COMMIT_CHUNK = 1 << 20 };
 
 struct overlay {
 	struct bdev b;
@@ -109,18 +109,24 @@ static int overlay_resize(struct bdev *b, u64 size, struct err *err)
 	return 0;
 }
 
-bool bdev_overlay_next(struct bdev *overlay, u64 pos, u64 *start, u64 *len)
+/* At most max bytes, or a page more. */
+static bool next_run(struct bdev *overlay, u64 pos, u64 max, u64 *start, u64 *len)
 {
 	struct overlay *o = to_overlay(overlay);
-	u64 first, last;
+	u64 first, last, pages = max >> PAGE_SHIFT;
 
 	if (!pagemap_next(&o->map, pos >> PAGE_SHIFT, &first) || first << PAGE_SHIFT >= overlay->size)
 		return false;
-	for (last = first + 1; pagemap_get(&o->map, last); last++)
+	for (last = first + 1; last - first < pages && pagemap_find(&o->map, last); last++)
 		;
 	*start = max_t(u64, pos, first << PAGE_SHIFT);
 	*len = min_t(u64, overlay->size, last << PAGE_SHIFT) - *start;
 	return true;
+}
+
+bool bdev_overlay_next(struct bdev *overlay, u64 pos, u64 *start, u64 *len)
+{
+	return next_run(overlay, pos, -1ULL, start, len);
 }
 
 int bdev_overlay_commit(struct bdev *overlay, u64 from, u64 to, struct err *err)
@@ -131,7 +137,7 @@ int bdev_overlay_commit(struct bdev *overlay, u64 from, u64 to, struct err *err)
 
 	if (!ret && overlay->size > overlay->lower->size)
 		ret = bdev_resize(overlay->lower, overlay->size, err);
-	while (!ret && from < to && bdev_overlay_next(overlay, from, &start, &len) && start < to) {
+	while (!ret && from < to && next_run(overlay, from, COMMIT_CHUNK, &start, &len) && start < to) {
 		len = min_t(u64, min_t(u64, len, to - start), COMMIT_CHUNK);
 		ret = bdev_read(overlay, start, buf, len, err);
 		if (!ret)

@@ -12,6 +12,7 @@
 
 enum { RADIX_BITS = 9, RADIX_SLOTS = 1 << RADIX_BITS, RADIX_LEVELS = 6 };
 enum { SLAB_HEAP = 1 << 20, SLAB_FILE = 16 << 20 };
+enum { RESIDENT_PAGES = (32 << 20) / PAGE_BYTES };
 
 struct radix_node { void *slots[RADIX_SLOTS]; };
 
@@ -60,10 +61,12 @@ void pagemap_fini(struct pagemap *m)
 		radix_free(m->root, RADIX_LEVELS - 1);
 	for (s = m->slabs; s; s = next) {
 		next = s->next;
-		if (s->mapped)
+		if (s->mapped) {
 			munmap(s->base, s->size);
-		else
+		} else {
 			free(s->base);
+			__atomic_sub_fetch(&m->env->page_memory, s->size, __ATOMIC_RELAXED);
+		}
 		free(s);
 	}
 	if (m->fd >= 0)
@@ -72,13 +75,38 @@ void pagemap_fini(struct pagemap *m)
 	m->root = m->slabs = NULL;
 }
 
-u8 *pagemap_get(const struct pagemap *m, u64 index)
+/* Pages of the temporary file stay in the file; this process does not hold them any longer. Whoever is at one of them just gets it back. */
+static void send_away(struct pagemap *m)
+{
+	pthread_mutex_lock(&m->lock);
+	for (struct page_slab *s = m->slabs; s; s = s->next)
+		if (s->mapped)
+			madvise(s->base, s->size, MADV_DONTNEED);
+	pthread_mutex_unlock(&m->lock);
+}
+
+u8 *pagemap_find(const struct pagemap *m, u64 index)
 {
 	void *n = __atomic_load_n(&m->root, __ATOMIC_ACQUIRE);
 
 	for (int level = RADIX_LEVELS - 1; n && level >= 0; level--)
 		n = slot_load(n, radix_slot(index, level));
 	return n;
+}
+
+static void page_used(struct pagemap *m)
+{
+	if (__atomic_load_n(&m->file_size, __ATOMIC_RELAXED) && !(__atomic_add_fetch(&m->used, 1, __ATOMIC_RELAXED) % RESIDENT_PAGES))
+		send_away(m);
+}
+
+u8 *pagemap_get(struct pagemap *m, u64 index)
+{
+	u8 *page = pagemap_find(m, index);
+
+	if (page)
+		page_used(m);
+	return page;
 }
 
 /* A slab in the temporary file. Its blocks are allocated first: a full disk must be an error here, not a signal at the first touch. */
@@ -99,7 +127,7 @@ static int slab_map(struct pagemap *m, struct page_slab *s)
 		return -errno;
 	s->size = SLAB_FILE;
 	s->mapped = true;
-	m->file_size += SLAB_FILE;
+	__atomic_store_n(&m->file_size, m->file_size + SLAB_FILE, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -111,10 +139,12 @@ static int page_alloc(struct pagemap *m, u8 **page)
 
 		if (!s)
 			return -ENOMEM;
-		if (m->pages * PAGE_BYTES < m->bound) {
+		if (__atomic_load_n(&m->env->page_memory, __ATOMIC_RELAXED) < m->bound) {
 			s->size = SLAB_HEAP;
 			s->base = mem_alloc_io(SLAB_HEAP);
 			ret = s->base ? 0 : -ENOMEM;
+			if (!ret)
+				__atomic_add_fetch(&m->env->page_memory, SLAB_HEAP, __ATOMIC_RELAXED);
 		} else {
 			ret = slab_map(m, s);
 		}
@@ -163,7 +193,6 @@ static int make_locked(struct pagemap *m, u64 index, int (*fill)(void *arg, u64 
 	if (ret)
 		return ret;
 	m->free += PAGE_BYTES;
-	m->pages++;
 	slot_store(n, radix_slot(index, 0), *page);
 	return 0;
 }
@@ -178,6 +207,8 @@ int pagemap_make(struct pagemap *m, u64 index, int (*fill)(void *arg, u64 index,
 	pthread_mutex_lock(&m->lock);
 	ret = make_locked(m, index, fill, arg, page);
 	pthread_mutex_unlock(&m->lock);
+	if (!ret)
+		page_used(m);
 	return ret;
 }
 

@@ -88,6 +88,30 @@ TEST(past_the_memory_bound_pages_go_to_a_file)
 	CHECK(equal(&f));
 }
 
+TEST(more_than_stays_resident_is_read_back)
+{
+	enum { BIG = 80 << 20, PIECE = 1 << 20 };
+	struct bdev *b = NULL;
+	struct env env;
+	u8 *buf = malloc(PIECE);
+
+	env_init(&env);
+	env.memory = 1;
+	CHECK(!bdev_mem_new(&env, "big", BIG, &b));
+	CHECK_OK(bdev_overlay_new(b, &b, &err), &err);
+	for (u64 off = 0; off < BIG; off += PIECE) {
+		memset(buf, off >> 20, PIECE);
+		CHECK_OK(bdev_write(b, off, buf, PIECE, &err), &err);
+	}
+	for (u64 off = 0; off < BIG; off += PIECE) {
+		CHECK_OK(bdev_read(b, off, buf, PIECE, &err), &err);
+		CHECK(buf[0] == off >> 20 && buf[PIECE - 1] == off >> 20);
+	}
+	bdev_close(b);
+	free(buf);
+	env_fini(&env);
+}
+
 TEST(listed_changes_laid_over_the_base_give_the_new_state)
 {
 	struct fixture f CLEANUP(teardown);
