@@ -391,11 +391,34 @@ def digest(where, *more):
     if p.returncode: fail('hash of %s' % where, p.stderr)
     return p.stdout.split()[0]
 
+FORGOTTEN = 0
+def remember():
+    """After mounting anew the kernel forgets a directory's compression property, and lets nothing inherit it, when the inode item is the last of its leaf
+    and the attribute stands in the next. What should have been inherited is set by hand. True: that was all of the difference."""
+    global FORGOTTEN
+    a, name, missing = os.path.join(WORK, 'a'), 'btrfs.compression', []
+    os.makedirs(a, exist_ok=True)
+    run(['mount', '-o', 'loop,ro', IMAGE, a])
+    for d, dirs, files in os.walk(os.fsencode(a)):
+        for x in [b''] + files:
+            path = os.path.join(d, x)
+            theirs = os.path.join(os.fsencode(MOUNT), os.path.relpath(path, os.fsencode(a)))
+            if not os.path.islink(path) and name in os.listxattr(path) and os.path.lexists(theirs) and name not in os.listxattr(theirs):
+                missing.append((theirs, os.getxattr(path, name)))
+    run(['umount', a])
+    for path, value in missing:
+        try:
+            os.setxattr(path, name, value)
+        except OSError: # in a read-only snapshot
+            return False
+    FORGOTTEN += len(missing)
+    return bool(missing) and digest(IMAGE + ':/') == digest(MOUNT)
+
 def compare(step):
     if os.environ.get('KIMAGE'): # so that it forgets what it made up for entries that lead nowhere
         run(['umount', MOUNT])
         if run(['mount', '-o', 'loop' + (',' + OPTIONS[1] if OPTIONS else ''), os.environ['KIMAGE'], MOUNT]).returncode: fail('cannot mount again')
-    if digest(IMAGE + ':/') == digest(MOUNT):
+    if digest(IMAGE + ':/') == digest(MOUNT) or remember():
         return
     a, b = os.path.join(WORK, 'a'), os.path.join(WORK, 'b')
     here = os.path.dirname(os.path.abspath(__file__))
@@ -457,7 +480,8 @@ def main():
             if os.environ.get('JUDGE'):
                 p = run(os.environ['JUDGE'].split() + [IMAGE])
                 if p.returncode: fail('step %d: a judge objects' % step, p.stdout)
-    print('seed %d: %d steps, %d comparisons, options %s, %d names%s' % (SEED, step, checked, OPTIONS, len(nodes('fdls', False)),
+    print('seed %d: %d steps, %d comparisons, options %s, %d names%s%s' % (SEED, step, checked, OPTIONS, len(nodes('fdls', False)),
+          ', the kernel forgot %d properties' % FORGOTTEN if FORGOTTEN else '',
           '' if len(ops) > len(OPS) else ', no subvolumes'))
     shutil.rmtree(WORK)
 
