@@ -141,7 +141,7 @@ static int clone_offline(struct cmd_ctx *ctx, const struct clone_args *a, const 
 	if (!ret)
 		ret = target_file(ctx, &c, dst, &inode, &to);
 	for (size_t i = 0; !ret && i < a->ranges.len; i++) {
-		ret = op_clone(c.txn, from, a->ranges.v[i].src, a->ranges.v[i].len, to, a->ranges.v[i].dst, &ctx->err);
+		ret = op_clone(c.txn, from, a->ranges.v[i].src, a->ranges.v[i].len, to, a->ranges.v[i].dst, 0, &ctx->err);
 		if (ret)
 			ret = failed(ctx, ret);
 	}

@@ -124,11 +124,15 @@ static int keep(struct copier *c, struct loc from, const struct inode *in, struc
 		(c->o.keep_times ? ATTR_ATIME | ATTR_MTIME : 0);
 	int ret = c->o.keep_mode && !inode_is(in, S_IFLNK) ? drop_acls(c, to) : 0;
 
+	/* a new owner takes capabilities away, and set-id bits; those bits come back with the mode */
+	if (!ret && c->o.keep_owner && !(set & ATTR_MODE)) {
+		ret = op_setattr(c->e->txn, to, ATTR_UID | ATTR_GID, in, &c->e->ctx->err);
+		set &= ~(unsigned)(ATTR_UID | ATTR_GID);
+	}
 	if (!ret && (c->o.keep_xattrs || c->o.keep_mode))
 		ret = copy_xattrs(c, from, to, c->o.keep_xattrs);
-
 	if (!ret && set)
-		ret = op_setattr(c->e->txn, to, set, in, &c->e->ctx->err);
+		ret = op_setattr(c->e->txn, to, set | ATTR_KEEP_SUID, in, &c->e->ctx->err);
 	return ret ? cannot(c, "preserve the attributes of", ret) : 0;
 }
 

@@ -59,7 +59,7 @@ int copy_content(struct edit *e, struct loc from, const struct inode *inode, str
 	if (!inode->size)
 		return 0;
 	if (reflink != REFLINK_NEVER)
-		ret = op_clone(e->txn, from, 0, 0, to, 0, &e->ctx->err);
+		ret = op_clone(e->txn, from, 0, 0, to, 0, 0, &e->ctx->err);
 	if (!ret || reflink == REFLINK_ALWAYS || (reflink == REFLINK_AUTO && ret != -EINVAL))
 		return ret;
 	err_clear(&e->ctx->err);

@@ -120,7 +120,7 @@ static int share(struct dedupe *d, struct file *dst, u64 off, u32 len, const str
 	ret = same_bytes(d, src, p->off, len);
 	if (ret <= 0)
 		return ret;
-	ret = op_clone(d->e.txn, src->loc, p->off, len, dst->loc, off, &d->e.ctx->err);
+	ret = op_clone(d->e.txn, src->loc, p->off, len, dst->loc, off, CLONE_SAME_OP, &d->e.ctx->err);
 	if (!ret) {
 		d->shared += len;
 		d->ranges++;

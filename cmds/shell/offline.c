@@ -172,14 +172,17 @@ static int run_script(struct cmd_ctx *ctx, struct shell *sh, const char *path)
 	char *line = NULL;
 	size_t cap = 0;
 	unsigned number = 0;
+	ssize_t len;
 	int ret = 0;
 
 	if (!f)
 		return cmd_error(ctx, "cannot open '%s': %s", path, strerror(errno));
-	while (!ret && !sh->quit && getline(&line, &cap, f) >= 0) {
-		line[strcspn(line, "\n")] = 0;
+	while (!ret && !sh->quit && (len = getline(&line, &cap, f)) >= 0) {
 		number++;
-		ret = run_text(ctx, line);
+		ret = strlen(line) < (size_t)len ? cmd_error(ctx, "a line with a NUL byte in it is no command") : 0;
+		line[strcspn(line, "\n")] = 0;
+		if (!ret)
+			ret = run_text(ctx, line);
 		if (ret)
 			cmd_error(ctx, "%s: line %u failed, the rest is not run: %s", strcmp(path, "-") ? path : "standard input", number, line);
 	}

@@ -172,7 +172,7 @@ static bool share_known(struct put_job *j, struct loc to)
 	const struct put_shared *s = slot ? &j->p->shared.v[*slot - 1] : NULL;
 	struct inode in = wanted(j);
 
-	if (!s || memcmp(&s->layout, &j->layout, sizeof(j->layout)) || op_clone(e->txn, s->to, 0, 0, to, 0, &e->ctx->err))
+	if (!s || memcmp(&s->layout, &j->layout, sizeof(j->layout)) || op_clone(e->txn, s->to, 0, 0, to, 0, 0, &e->ctx->err))
 		return false;
 	return !op_setattr(e->txn, to, ATTR_ATIME | ATTR_MTIME | ATTR_CTIME, &in, &e->ctx->err);
 }

@@ -132,6 +132,7 @@ static int choose(struct cmd_ctx *ctx, struct recompress *r)
 		o.write.compress = BTRFS_COMPRESS_ZSTD;
 	}
 	r->opts = o.write;
+	r->opts.same_content = true;
 	return 0;
 }
 

@@ -67,6 +67,8 @@ static int touch_one(struct edit *e, const struct touch_args *a, const char *pat
 	size_t len;
 	int ret = edit_find(e, path, !a->no_follow, &loc, NULL);
 
+	if (a->access == a->modify && !a->reference && !a->stamp && !a->date)
+		set |= ATTR_NOW;
 	if (ret == -ENOENT && (a->no_create || a->no_follow))
 		return a->no_create ? 0 : edit_fail(e, "setting times of '%s': %s", path, strerror(ENOENT));
 	if (ret == -ENOENT) {

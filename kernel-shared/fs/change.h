@@ -52,6 +52,8 @@ void dir_count(struct txn *txn, struct winode *dir, size_t name_len, int sign);
 
 /* --- extended attributes as items --- */
 int xattr_put(struct txn *txn, struct root *root, u64 ino, const void *name, size_t len, const void *value, size_t value_len, unsigned flags, struct err *err);
+/* New data or another owner: whoever could write the file must not have its capabilities run. */
+int capability_drop(struct txn *txn, const struct winode *w, struct err *err);
 int xattr_remove(struct txn *txn, struct root *root, u64 ino, const void *name, size_t len, struct err *err); /* -ENODATA */
 
 /* --- what new inodes inherit --- */

@@ -35,18 +35,20 @@ static int flags_set(struct winode *w, u64 want, struct err *err)
 static int setattr(struct txn *txn, struct loc loc, unsigned set, const struct inode *attr, struct err *err)
 {
 	struct winode w;
+	bool loses = false;
 	u32 mode;
 	int ret = may_change(&loc, err);
 
 	if (!ret)
 		ret = winode_load(loc.root, loc.ino, &w, err);
 	if (!ret && set & ~(unsigned)(ATTR_FLAGS | ATTR_CTIME | ATTR_OTIME))
-		ret = may_change_inode(&w, false, err);
+		ret = may_change_inode(&w, set & ATTR_NOW, err);
 	if (ret)
 		return ret;
 	mode = winode_mode(&w);
 	winode_touch(txn, &w, false);
-	if (set & (ATTR_UID | ATTR_GID) && !(set & ATTR_KEEP_SUID) && !S_ISDIR(mode))
+	loses = set & (ATTR_UID | ATTR_GID) && !(set & ATTR_KEEP_SUID) && !S_ISDIR(mode);
+	if (loses)
 		mode &= ~(S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
 	if (set & ATTR_MODE)
 		mode = (mode & S_IFMT) | (attr->mode & 07777);
@@ -67,6 +69,8 @@ static int setattr(struct txn *txn, struct loc loc, unsigned set, const struct i
 		ret = flags_set(&w, attr->flags, err);
 	if (!ret)
 		ret = winode_store(txn, &w, err);
+	if (!ret && loses)
+		ret = capability_drop(txn, &w, err);
 	if (!ret && set & ATTR_MODE && !S_ISLNK(mode))
 		ret = acl_follow_mode(txn, loc.root, loc.ino, mode, err);
 	return ret;
@@ -78,6 +82,14 @@ int op_setattr(struct txn *txn, struct loc loc, unsigned set, const struct inode
 	int ret = op_begin(txn, LEAVES_ATTR, 0, &op, err);
 
 	return ret ? ret : op_end(op, setattr(txn, loc, set, attr, err), err);
+}
+
+int capability_drop(struct txn *txn, const struct winode *w, struct err *err)
+{
+	static const char name[] = "security.capability";
+	int ret = xattr_remove(txn, w->root, w->ino, name, sizeof(name) - 1, err);
+
+	return ret == -ENODATA ? 0 : ret;
 }
 
 /* The property's value as inode flags. Removed, or the empty value: neither forced nor forbidden. */

@@ -10,6 +10,7 @@ struct clone_job {
 	struct txn *txn;
 	struct loc src, dst;
 	u64 from, len, to;
+	unsigned flags;
 	/* what is known of the source */
 	struct winode in;
 	u64 in_size;
@@ -184,13 +185,16 @@ static int clone_do(void *arg, struct err *err)
 	if (ret)
 		return ret;
 	f.size = max_t(u64, f.size, j.to + j.len);
-	winode_touch(j.txn, &f.w, true);
-	return wfile_end(&f, err);
+	if (j.flags & CLONE_SAME_OP)
+		winode_touch(j.txn, &f.w, true);
+	else
+		ret = wfile_modified(&f, err);
+	return ret ? ret : wfile_end(&f, err);
 }
 
-int op_clone(struct txn *txn, struct loc src, u64 src_off, u64 len, struct loc dst, u64 dst_off, struct err *err)
+int op_clone(struct txn *txn, struct loc src, u64 src_off, u64 len, struct loc dst, u64 dst_off, unsigned flags, struct err *err)
 {
-	struct clone_job j = { .txn = txn, .src = src, .dst = dst, .from = src_off, .len = len, .to = dst_off };
+	struct clone_job j = { .txn = txn, .src = src, .dst = dst, .from = src_off, .len = len, .to = dst_off, .flags = flags };
 
 	if (dst_off > FILE_MAX)
 		return err_set(err, -EFBIG, "a file cannot reach beyond %llu bytes", FILE_MAX);

@@ -75,8 +75,8 @@ static int encoded_do(void *arg, struct err *err)
 	if (ret)
 		return ret;
 	f.size = max_t(u64, f.size, j->off + j->file_len);
-	winode_touch(j->txn, &f.w, true);
-	return wfile_end(&f, err);
+	ret = wfile_modified(&f, err);
+	return ret ? ret : wfile_end(&f, err);
 }
 
 int op_encoded_write(struct txn *txn, struct loc loc, u64 off, u64 file_len, u64 unencoded_len, u64 unencoded_off, u8 compression, const void *buf, size_t len,

@@ -169,8 +169,8 @@ static int falloc_do(void *arg, struct err *err)
 		ret = allocate(&f, j, err);
 	if (ret)
 		return ret;
-	winode_touch(j->txn, &f.w, true);
-	return wfile_end(&f, err);
+	ret = wfile_modified(&f, err);
+	return ret ? ret : wfile_end(&f, err);
 }
 
 int op_fallocate(struct txn *txn, struct loc loc, u64 off, u64 len, unsigned flags, struct err *err)

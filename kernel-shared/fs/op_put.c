@@ -195,9 +195,8 @@ static int put_do(void *arg, struct err *err)
 	if (ret)
 		return ret;
 	f.size = j->from.file->size;
-	if (!j->o->keep_times)
-		winode_touch(j->txn, &f.w, true);
-	return wfile_end(&f, err);
+	ret = j->o->keep_times ? capability_drop(j->txn, &f.w, err) : wfile_modified(&f, err);
+	return ret ? ret : wfile_end(&f, err);
 }
 
 /* Bytes of data in the source: all of them, or what is between its holes. */

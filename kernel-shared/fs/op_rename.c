@@ -9,24 +9,19 @@ enum { LEAVES_RENAME = 24, DEPTH_MAX = 100000 };
 /* One side of a rename. */
 struct side { struct loc dir; const void *name; size_t len; struct dirent e; bool there; };
 
+/* The directory may get a name where there is none; a name that is there it must be able to lose. */
 static int side_load(struct side *s, struct err *err)
 {
 	struct winode d;
-	int ret = may_change(&s->dir, err);
+	int ret = dir_load(&s->dir, true, &d, err);
 
-	if (!ret)
-		ret = winode_load(s->dir.root, s->dir.ino, &d, err);
-	if (!ret && !S_ISDIR(winode_mode(&d)))
-		ret = err_set(err, -ENOTDIR, "Not a directory");
-	if (!ret)
-		ret = may_change_inode(&d, false, err);
 	if (!ret)
 		ret = name_check(s->name, s->len, err);
 	if (ret)
 		return ret;
 	ret = dir_lookup(s->dir.root, s->dir.ino, s->name, s->len, &s->e, err);
 	s->there = !ret;
-	return ret == -ENOENT ? 0 : ret;
+	return ret ? (ret == -ENOENT ? 0 : ret) : may_change_inode(&d, false, err);
 }
 
 /* The directory above, across subvolumes. 1: this is the top. */

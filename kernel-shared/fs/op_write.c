@@ -25,8 +25,11 @@ static int write_file(struct wfile *f, const struct write_job *j, struct err *er
 	if (ret)
 		return ret;
 	f->size = max_t(u64, f->size, end);
-	winode_touch(j->txn, &f->w, true);
-	return wfile_end(f, err);
+	if (j->o->same_content)
+		winode_touch(j->txn, &f->w, true);
+	else
+		ret = wfile_modified(f, err);
+	return ret ? ret : wfile_end(f, err);
 }
 
 static int write_do(void *arg, struct err *err)
@@ -98,8 +101,8 @@ static int truncate_do(void *arg, struct err *err)
 	if (ret)
 		return ret;
 	f.size = j->size;
-	winode_touch(j->txn, &f.w, true);
-	return wfile_end(&f, err);
+	ret = wfile_modified(&f, err);
+	return ret ? ret : wfile_end(&f, err);
 }
 
 int op_truncate(struct txn *txn, struct loc loc, u64 size, struct err *err)

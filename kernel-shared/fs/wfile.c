@@ -64,6 +64,12 @@ void wfile_fini(struct wfile *f)
 	store_fini(&f->store);
 }
 
+int wfile_modified(struct wfile *f, struct err *err)
+{
+	winode_touch(f->txn, &f->w, true);
+	return capability_drop(f->txn, &f->w, err);
+}
+
 int wfile_end(struct wfile *f, struct err *err)
 {
 	u64 nbytes = le64_get(f->w.d.nbytes) + f->store.added, flags = winode_flags(&f->w);

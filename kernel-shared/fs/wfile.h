@@ -21,6 +21,8 @@ struct wfile {
 /* append: only behind the present end, as append-only files allow. */
 int wfile_open(struct txn *txn, const struct write_opts *o, struct loc loc, bool append, struct wfile *f, struct err *err);
 void wfile_fini(struct wfile *f);
+/* The content has changed: times follow, file capabilities go (set-id bits stay, as for root on a mounted filesystem). */
+int wfile_modified(struct wfile *f, struct err *err);
 /* Stores the inode: size, bytes, times, flags. */
 int wfile_end(struct wfile *f, struct err *err);
 

@@ -15,6 +15,7 @@ struct write_opts {
 	bool force;               /* compress even what sampling calls incompressible */
 	u32 max_inline;           /* bytes; default 2048 */
 	bool nodatacow, nodatasum;
+	bool same_content;        /* op_write: the bytes are those that are there, stored in another way */
 	bool keep_times;          /* op_put_file leaves the inode's times as they are: it was created with those of the source */
 };
 #define WRITE_OPTS_DEFAULT { .max_inline = 2048 }
@@ -42,7 +43,8 @@ int op_rename(struct txn *txn, struct loc from, const void *name, size_t len, st
 int dir_narrow_mode(struct loc dir, u32 *mode, struct err *err);
 
 /* Metadata. set: which members of attr count. */
-enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_ATIME = 8, ATTR_MTIME = 16, ATTR_CTIME = 32, ATTR_OTIME = 64, ATTR_FLAGS = 128, ATTR_KEEP_SUID = 256 };
+enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_ATIME = 8, ATTR_MTIME = 16, ATTR_CTIME = 32, ATTR_OTIME = 64, ATTR_FLAGS = 128, ATTR_KEEP_SUID = 256,
+	ATTR_NOW = 512 /* both times become now, which append-only files allow as well */ };
 int op_setattr(struct txn *txn, struct loc loc, unsigned set, const struct inode *attr, struct err *err);
 /* value NULL: remove (-ENODATA). Properties (btrfs.compression) take effect on the inode's flags as well. */
 enum { XATTR_CREATE_OP = 1, XATTR_REPLACE_OP = 2 };
@@ -55,7 +57,8 @@ enum { FALLOC_KEEP_SIZE_OP = 1, FALLOC_PUNCH_OP = 2, FALLOC_ZERO_OP = 4 };
 int op_fallocate(struct txn *txn, struct loc loc, u64 off, u64 len, unsigned flags, struct err *err);
 /* Shares extents (reflink): sector-aligned ranges, or to the end of the source (len 0: that). -EINVAL: not aligned, beyond the source's end, overlapping, or only
  * one of the files has data checksums. */
-int op_clone(struct txn *txn, struct loc src, u64 src_off, u64 len, struct loc dst, u64 dst_off, struct err *err);
+enum { CLONE_SAME_OP = 1 /* the bytes are those that are there: no new content */ };
+int op_clone(struct txn *txn, struct loc src, u64 src_off, u64 len, struct loc dst, u64 dst_off, unsigned flags, struct err *err);
 /* Stores one compressed extent as it is (receive): like the kernel's encoded write, under the same conditions (-EINVAL). The bytes are not decoded. */
 int op_encoded_write(struct txn *txn, struct loc loc, u64 off, u64 file_len, u64 unencoded_len, u64 unencoded_off, u8 compression, const void *buf, size_t len, struct err *err);
 

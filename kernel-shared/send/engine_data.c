@@ -100,7 +100,7 @@ int engine_clone(struct apply_target *t, const struct send_cmd *c, struct err *e
 		return ret;
 	if (!inode_is(&src, S_IFREG) || !S_ISREG(e->p.mode))
 		return err_set(err, -EINVAL, "not a regular file");
-	ret = op_clone(e->txn, (struct loc){ root, ino }, from, len, loc, to, err);
+	ret = op_clone(e->txn, (struct loc){ root, ino }, from, len, loc, to, 0, err);
 	if (ret != -EINVAL || (root == loc.root && ino == loc.ino))
 		return ret;
 	err_clear(err);

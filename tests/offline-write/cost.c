@@ -120,7 +120,7 @@ static int do_chmod(struct run *r)
 static int do_xattr(struct run *r) { return op_xattr(r->txn, middle_file(r), "user.x", 6, "value", 5, 0, &r->err); }
 static int do_write_small(struct run *r) { return op_write(r->txn, &wo, middle_file(r), 0, r->buf, 1000, &r->err); }
 static int do_write_big(struct run *r) { return op_write(r->txn, &wo, middle_file(r), 0, r->buf, MiB(1), &r->err); }
-static int do_clone(struct run *r) { return op_clone(r->txn, middle_file(r), 0, 0, find(r, "/d0/f1"), 0, &r->err); }
+static int do_clone(struct run *r) { return op_clone(r->txn, middle_file(r), 0, 0, find(r, "/d0/f1"), 0, 0, &r->err); }
 static int do_punch(struct run *r) { return op_fallocate(r->txn, middle_file(r), 65536, 65536, FALLOC_PUNCH_OP, &r->err); }
 static int do_fallocate(struct run *r) { return op_fallocate(r->txn, middle_file(r), MiB(2), MiB(1), 0, &r->err); }
 static int do_truncate(struct run *r) { return op_truncate(r->txn, middle_file(r), 5000, &r->err); }

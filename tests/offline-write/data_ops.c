@@ -163,7 +163,7 @@ static int do_clone(struct run *r, struct model *m)
 	if (src->nocow != m->nocow || (!is_aligned_p2(from + len, sector) && (from + len != src->size || to + len < m->size)) ||
 	    (src == m && from < to + len && to < from + len))
 		want = -EINVAL;
-	ret = op_clone(r->txn, loc_of(r, src), from, rnd(r, 2) && from + len == src->size ? 0 : len, loc_of(r, m), to, &r->err);
+	ret = op_clone(r->txn, loc_of(r, src), from, rnd(r, 2) && from + len == src->size ? 0 : len, loc_of(r, m), to, 0, &r->err);
 	if (ret == want && ret)
 		return 0;
 	if (ret || want)

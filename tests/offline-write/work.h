@@ -116,7 +116,7 @@ static int step_data(struct work *w, struct loc dir, struct loc dir2)
 	case 1:
 		if (dir_lookup(dir2.root, dir2.ino, name, any_name(w, name), &e2, &w->err) || e2.type != BTRFS_FT_REG_FILE)
 			return -ENOENT;
-		return op_clone(w->txn, (struct loc){ dir.root, e.ino }, off, 8192, (struct loc){ dir2.root, e2.ino }, off + 4096, &w->err);
+		return op_clone(w->txn, (struct loc){ dir.root, e.ino }, off, 8192, (struct loc){ dir2.root, e2.ino }, off + 4096, 0, &w->err);
 	default:
 		return op_write(w->txn, &opts, (struct loc){ dir.root, e.ino }, off, buf, len, &w->err);
 	}
