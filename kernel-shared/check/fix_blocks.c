@@ -149,6 +149,27 @@ static struct mended_item *find_item(struct mended_items *items, struct key key)
 	return items->len ? bsearch(&want, items->v, items->len, sizeof(want), by_key) : NULL;
 }
 
+/* What the UUID tree knows of a subvolume whose root item is lost. */
+static void find_uuids(struct rewrite *w, u64 id, struct disk_root_item *ri)
+{
+	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
+	struct err ignored = ERR_INIT;
+	struct item item;
+
+	if (!w->fs->uuid_tree)
+		return;
+	it = tree_range(&w->fs->uuid_tree->tree, KEY_MIN, KEY_MAX);
+	while (!tree_next(&it, &item, &ignored)) {
+		u8 *to = item.key.type == BTRFS_UUID_KEY_SUBVOL ? ri->uuid : item.key.type == BTRFS_UUID_KEY_RECEIVED_SUBVOL ? ri->received_uuid : NULL;
+
+		for (u32 at = 0; to && at + 8 <= item.size; at += 8)
+			if (get_le64(item.data + at) == id) {
+				put_le64(to, item.key.objectid);
+				put_le64(to + 8, item.key.offset);
+			}
+	}
+}
+
 static int apply_root(struct rewrite *w, struct mended_items *items, const struct root_change *c)
 {
 	struct mended_item *it = find_item(items, KEY(c->id, BTRFS_ROOT_ITEM_KEY, c->offset));
@@ -171,6 +192,8 @@ static int apply_root(struct rewrite *w, struct mended_items *items, const struc
 		ri->inode.nlink = le32_of(1);
 		ri->inode.mode = le32_of(S_IFDIR | 0755);
 		ri->inode.nbytes = le64_of(w->fs->geo->nodesize);
+		if (is_fstree(c->id))
+			find_uuids(w, c->id, ri);
 	}
 	put_root(ri, c);
 	if (it) {
@@ -184,7 +207,23 @@ static int apply_root(struct rewrite *w, struct mended_items *items, const struc
 	return 0;
 }
 
-/* Trees that have blocks and had root items in what is lost; and, of a root tree that is an old one, those that have newer roots. */
+/* A root item whose key went wrong still leads to the tree's root. */
+static struct mended_item *misnamed(struct mended_items *items, u64 bytenr)
+{
+	for (size_t i = 0; i < items->len; i++) {
+		struct item item = { items->v[i].key, items->v[i].data, items->v[i].size, 0 };
+		struct disk_root_item ri;
+
+		if (item.key.type != BTRFS_ROOT_ITEM_KEY || item.key.objectid == BTRFS_TREE_RELOC_OBJECTID)
+			continue;
+		root_item_parse(&item, &ri);
+		if (le64_get(ri.bytenr) == bytenr)
+			return &items->v[i];
+	}
+	return NULL;
+}
+
+/* Trees that have blocks but no root item; and, of a root tree that is an old one, those that have newer roots. */
 static int missing_roots(struct rewrite *w, struct mended_items *items, bool stale, struct err *err)
 {
 	struct tree_ids ids = { 0 };
@@ -192,7 +231,7 @@ static int missing_roots(struct rewrite *w, struct mended_items *items, bool sta
 
 	for (size_t i = 0; !ret && i < ids.len; i++) {
 		u64 id = ids.v[i];
-		struct mended_item *it = find_item(items, KEY(id, BTRFS_ROOT_ITEM_KEY, 0));
+		struct mended_item *it = find_item(items, KEY(id, BTRFS_ROOT_ITEM_KEY, 0)), *old_name;
 		struct disk_root_item ri = { 0 };
 		struct found_block b;
 		struct item old;
@@ -209,6 +248,13 @@ static int missing_roots(struct rewrite *w, struct mended_items *items, bool sta
 			root_item_parse(&old, &ri);
 			if (le64_get(ri.generation) >= b.generation && le64_get(ri.bytenr) != b.bytenr)
 				continue;
+		}
+		old_name = it ? NULL : misnamed(items, b.bytenr);
+		if (old_name) {
+			repair_say(w->r, "Root item %lld belongs to tree %lld", (s64)old_name->key.objectid, (s64)id);
+			old_name->key.objectid = id;
+			vec_sort(items, by_key);
+			continue;
 		}
 		repair_say(w->r, "Root of tree %lld found at %llu (level %u, generation %llu)", (s64)id, b.bytenr, b.level, b.generation);
 		if (apply_root(w, items, &(struct root_change){ id, it ? it->key.offset : 0, b.bytenr, b.generation, b.level, true }))
@@ -282,6 +328,12 @@ static bool lost_in(const struct survey *s, u64 tree)
 	return false;
 }
 
+/* Names or extent items speak of trees that have no root item. */
+static bool are_missed(const struct repair *r)
+{
+	return repair_found(r, PROBLEM_ROOT_NO_ITEM) || repair_found(r, PROBLEM_REF_TREE_STALE);
+}
+
 static int root_tree(struct rewrite *w, struct err *err)
 {
 	struct disk_super *sb = w->fs->sb;
@@ -291,9 +343,11 @@ static int root_tree(struct rewrite *w, struct err *err)
 	bool lost = !w->fs->root_tree || lost_in(w->s, BTRFS_ROOT_TREE_OBJECTID);
 	struct root_change c = { 0 };
 	struct found_block found;
+	bool missed = !lost && are_missed(w->r), needed = w->roots.len || lost || lacks_tree(w->fs) || bad_in(w->s, BTRFS_ROOT_TREE_OBJECTID);
+	u64 said;
 	int ret = 0;
 
-	if (!w->roots.len && !lost && !lacks_tree(w->fs) && !bad_in(w->s, BTRFS_ROOT_TREE_OBJECTID))
+	if (!needed && !missed)
 		return 0;
 	if (w->fs->root_tree) {
 		p.generation = w->fs->root_tree->tree.generation;
@@ -309,10 +363,14 @@ static int root_tree(struct rewrite *w, struct err *err)
 	for (size_t i = 0; !ret && i < w->roots.len; i++)
 		if (apply_root(w, &items, &w->roots.v[i]))
 			ret = err_nomem(err);
-	if (!ret && lost)
+	said = w->r->said;
+	if (!ret && (lost || missed))
 		ret = missing_roots(w, &items, !w->fs->root_tree, err);
-	if (!ret)
-		ret = required_roots(w, &items, err);
+	if (ret || (!needed && w->r->said == said)) {
+		vec_fini(&items);
+		return ret;
+	}
+	ret = required_roots(w, &items, err);
 	if (!ret)
 		ret = pack_tree(w, BTRFS_ROOT_TREE_OBJECTID, &items, &c, err);
 	vec_fini(&items);
@@ -325,10 +383,11 @@ static int root_tree(struct rewrite *w, struct err *err)
 
 /* --- the chunk tree --- */
 
-/* System chunks are in the superblock, too. */
-static int add_system_chunks(struct rewrite *w, struct mended_items *items)
+/* System chunks are in the superblock, too, as is the item of each device. */
+static int add_from_supers(struct rewrite *w, struct mended_items *items)
 {
 	const struct disk_chunk *chunk;
+	size_t had = items->len;
 	u32 pos = 0, size;
 	struct key key;
 
@@ -343,7 +402,23 @@ static int add_system_chunks(struct rewrite *w, struct mended_items *items)
 		if (d->bdev && !d->seed && !find_item(items, dev) && vec_push(items, ((struct mended_item){ dev, (u8 *)item, sizeof(*item) })))
 			return -ENOMEM;
 	}
+	for (size_t i = had; i < items->len; i++)
+		repair_say(w->r, "%s %llu: its item is put back from the superblock", items->v[i].key.type == BTRFS_DEV_ITEM_KEY ? "Device" : "System chunk",
+			   items->v[i].key.offset);
 	return unique(items);
+}
+
+/* A live block that no chunk holds: chunk items are missing. */
+static bool is_unmapped(const struct rewrite *w)
+{
+	const struct volume *vol = w->fs->vol;
+
+	if (!chunk_lookup(vol, le64_get(w->fs->sb->root)))
+		return true;
+	for (size_t i = 0; i < w->s->bad.len; i++)
+		if (w->s->bad.v[i].lost && !chunk_lookup(vol, w->s->bad.v[i].bytenr))
+			return true;
+	return false;
 }
 
 static void scan_told(void *arg, unsigned device, u64 done, bool end)
@@ -412,25 +487,25 @@ static int chunk_tree(struct rewrite *w, struct err *err)
 			   .generation = le64_get(sb->chunk_root_generation), .level = sb->chunk_root_level };
 	struct mended_items items = VEC_INIT;
 	struct root_change c = { 0 };
+	bool anew = !w->fs->chunk_tree || bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID);
+	size_t had;
 	int ret;
 
-	if ((w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) && !w->r->args->chunks && !repair_chunks_wrong(w->r)) || le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
+	if (le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
 		return 0;
 	ret = rewrite_tree_collect(w, &p, &items, err);
 	if (!ret)
 		ret = unique(&items);
-	if (!ret && add_system_chunks(w, &items))
+	had = items.len;
+	if (!ret && add_from_supers(w, &items))
 		ret = err_nomem(err);
-	if (!ret)
+	anew |= items.len > had;
+	if (!ret && (!w->fs->chunk_tree || bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) || w->r->args->chunks || repair_chunks_wrong(w->r) || is_unmapped(w)))
 		ret = scan_chunks(w, &items, err);
-	if (!ret && w->fs->chunk_tree && !bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) && !w->chunks) {
-		vec_fini(&items);
-		return 0;
-	}
-	if (!ret)
+	if (!ret && (anew || w->chunks))
 		ret = pack_tree(w, BTRFS_CHUNK_TREE_OBJECTID, &items, &c, err);
 	vec_fini(&items);
-	if (ret)
+	if (ret || (!anew && !w->chunks))
 		return ret;
 	sb->chunk_root = le64_of(c.bytenr);
 	sb->chunk_root_level = c.level;
@@ -533,6 +608,7 @@ int fix_blocks(struct repair *r, bool *changed, struct err *err)
 	bool devices = false, written = false, space = false, chunks = false;
 	int ret = rewrite_trees(r, &written, &devices, &chunks, err);
 
+	r->roots_sought |= !chunks;
 	*changed = written;
 	if (written)
 		r->result->changed = true;

@@ -3,7 +3,6 @@
 #include "kernel-shared/check/repair_internal.h"
 
 #include <stdlib.h>
-#include "kernel-shared/fs/quota.h"
 #include "kernel-shared/tree/modify.h"
 
 static int add_orphan(struct filefix *f, u64 id, struct err *err)
@@ -73,57 +72,75 @@ static int fix_one(struct filefix *f, const struct problem_at *p, struct err *er
 	}
 }
 
-/* One whose name is put right is not lost. */
-static bool has_name(const struct repair *r, u64 id)
+static bool is_lost(const struct repair *r, u64 id)
 {
 	for (size_t i = 0; i < r->found.len; i++)
-		if (r->found.v[i].id == PROBLEM_ROOT_REF && r->found.v[i].tree == id)
+		if (r->found.v[i].id == PROBLEM_ROOT_LOST && r->found.v[i].tree == id)
 			return true;
 	return false;
 }
 
-int fix_roots(struct repair *r, bool *changed, struct err *err)
+/* It has its name in a subvolume that is lost itself, and comes back with that. */
+static bool hangs_below_lost(struct filefix *f, u64 id)
 {
-	struct filefix f = { .r = r };
-	u64 said = r->said;
-	int ret = repair_open_txn(r, &f.fs, &f.txn, err);
+	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&f->fs->root_tree->tree, KEY(id, BTRFS_ROOT_BACKREF_KEY, 0), KEY(id, BTRFS_ROOT_BACKREF_KEY, -1ULL));
+	struct err ignored = ERR_INIT;
+	struct item item;
 
-	if (ret)
-		return ret;
+	while (!tree_next(&it, &item, &ignored))
+		if (is_lost(f->r, item.key.offset))
+			return true;
+	return false;
+}
+
+enum pass { PASS_NAMES, PASS_LOST, PASS_ANY_LOST, PASS_COUNT };
+
+static bool is_of(struct filefix *f, enum pass pass, const struct problem_at *p)
+{
+	if (p->phase != CHECK_ROOT_REFS || (p->id == PROBLEM_ROOT_LOST) != (pass != PASS_NAMES))
+		return false;
+	return pass != PASS_LOST || !hangs_below_lost(f, p->tree);
+}
+
+static int run_pass(struct filefix *f, enum pass pass, u64 *failed, struct err *err)
+{
+	struct repair *r = f->r;
+	int ret = 0;
+
 	for (size_t i = 0; !ret && i < r->found.len; i++) {
 		const struct problem_at *p = &r->found.v[i];
 		struct err why = ERR_INIT;
 		struct op *op;
 
-		if (p->phase != CHECK_ROOT_REFS || (p->id == PROBLEM_ROOT_LOST && has_name(r, p->tree)))
+		if (!is_of(f, pass, p))
 			continue;
-		ret = op_begin(f.txn, 24, OP_FREES, &op, err);
+		ret = op_begin(f->txn, 24, OP_FREES, &op, err);
 		if (ret)
 			break;
-		ret = op_end(op, fix_one(&f, p, &why), err);
-		if (ret && ret != -ENOMEM && !writer_dead(f.fs->writer)) {
+		ret = op_end(op, fix_one(f, p, &why), err);
+		if (ret && ret != -ENOMEM && !writer_dead(f->fs->writer)) {
 			repair_say(r, "subvolume %llu: cannot fix %s: %s", p->tree, problem_row(p->id)->name, err_text(&why));
-			said++;
+			++*failed;
 			ret = 0;
+		} else if (!ret && pass == PASS_ANY_LOST) {
+			break;
 		}
 	}
-	ret = repair_close_txn(f.fs, f.txn, ret, err);
-	*changed = !ret && r->said > said;
 	return ret;
 }
 
-int fix_quota(struct repair *r, bool *changed, struct err *err)
+/* A name that is put right may bring back what is lost, and what is below that: the lost ones come when no name is wrong any more, a ring of them one by one. */
+int fix_roots(struct repair *r, bool *changed, struct err *err)
 {
-	struct txn *txn;
-	struct fs *fs;
-	int ret = repair_open_txn(r, &fs, &txn, err);
+	struct filefix f = { .r = r };
+	u64 said = r->said, failed = 0;
+	int ret = repair_open_txn(r, &f.fs, &f.txn, err);
 
 	if (ret)
 		return ret;
-	ret = repair_close_txn(fs, txn, op_quota_rescan(txn, err), err);
-	*changed = !ret;
-	for (size_t i = 0; !ret && i < r->found.len; i++)
-		if (r->found.v[i].id == PROBLEM_QGROUP_COUNTS)
-			repair_say(r, "Repair qgroup %llu/%llu", r->found.v[i].key.offset >> 48, r->found.v[i].key.offset & ((1ULL << 48) - 1));
+	for (enum pass pass = 0; !ret && pass < PASS_COUNT && r->said == said + failed; pass++)
+		ret = run_pass(&f, pass, &failed, err);
+	ret = repair_close_txn(f.fs, f.txn, ret, err);
+	*changed = !ret && r->said > said + failed;
 	return ret;
 }

@@ -49,6 +49,12 @@ bool repair_chunks_wrong(const struct repair *r)
 	       (repair_found(r, PROBLEM_CHUNK_GROUP) && repair_found(r, PROBLEM_CHUNK_EXTENT));
 }
 
+/* Devices without their items. */
+static bool device_items_lost(const struct repair *r)
+{
+	return repair_found(r, PROBLEM_SUPER_DEVICES) && (repair_found(r, PROBLEM_CHUNK_DEVICE) || repair_found(r, PROBLEM_DEVEXT_NO_DEVICE));
+}
+
 static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 {
 	switch (p->id) {
@@ -61,7 +67,6 @@ static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 	case PROBLEM_DEV_SMALL:
 	case PROBLEM_DEV_UNALIGNED:
 	case PROBLEM_DEV_USED_SUM:
-	case PROBLEM_SUPER_DEVICES:
 	case PROBLEM_SUPER_TOTAL:
 	case PROBLEM_SUPER_TOTAL_SMALL:
 	case PROBLEM_CHUNK_SYS_ARRAY:
@@ -81,6 +86,15 @@ static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 	case PROBLEM_GROUP_NO_CHUNK:
 	case PROBLEM_CHUNK_OVERLAP:
 		return FIX_BLOCKS;
+	case PROBLEM_ROOT_NO_ITEM:
+		return r->roots_sought ? FIX_ROOTS : FIX_BLOCKS;
+	case PROBLEM_REF_TREE_STALE:
+		return r->roots_sought ? FIX_SPACE : FIX_BLOCKS;
+	case PROBLEM_SUPER_DEVICES:
+		return device_items_lost(r) ? FIX_BLOCKS : FIX_DEVICES;
+	case PROBLEM_CHUNK_DEVICE:
+	case PROBLEM_DEVEXT_NO_DEVICE:
+		return device_items_lost(r) ? FIX_BLOCKS : FIX_SPACE;
 	case PROBLEM_CHUNK_GROUP:
 	case PROBLEM_CHUNK_EXTENT:
 		return repair_chunks_wrong(r) ? FIX_BLOCKS : FIX_SPACE;
