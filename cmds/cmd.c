@@ -81,19 +81,18 @@ bool cmd_ask(struct cmd_ctx *ctx, const char *question)
 	return !strcasecmp(answer, "y") || !strcasecmp(answer, "yes");
 }
 
-/* What one argument count rule says, and its violation in the words of cli 2.6. */
-static int check_count(struct cmd_ctx *ctx)
+int cmd_check_count(struct cmd_ctx *ctx, int least, int most)
 {
 	const struct cmd *cmd = ctx->cmd;
-	int self = cmd->flags & CMD_COUNT_SELF ? 1 : 0, given = ctx->argc + self, min = cmd->min_args + self, max = cmd->max_args + self;
+	int self = cmd->flags & CMD_COUNT_SELF ? 1 : 0, given = ctx->argc + self, min = least + self, max = most + self;
 	const char *who = cmd->flags & CMD_STANDALONE ? ctx->program : ctx->words;
 
-	if (ctx->argc >= cmd->min_args && (cmd->max_args < 0 || ctx->argc <= cmd->max_args))
+	if (ctx->argc >= least && (most < 0 || ctx->argc <= most))
 		return 0;
 	out_flush(ctx->out);
-	if (cmd->min_args == cmd->max_args)
+	if (least == most)
 		fprintf(stderr, "%s: exactly %d argument%s expected, %d given\n", who, min, min == 1 ? "" : "s", given);
-	else if (ctx->argc < cmd->min_args)
+	else if (ctx->argc < least)
 		fprintf(stderr, "%s: not enough arguments: %d but at least %d expected\n", who, given, min);
 	else
 		fprintf(stderr, "%s: too many arguments: %d but at most %d expected\n", who, given, max);
@@ -160,7 +159,7 @@ static int run_parsed(struct cmd_ctx *ctx, int argc, char **argv)
 	ctx->argc = argc;
 	ctx->argv = argv;
 	if (!ret)
-		ret = check_count(ctx);
+		ret = cmd_check_count(ctx, ctx->cmd->min_args, ctx->cmd->max_args);
 	if (!ret)
 		ret = cmd->run(ctx, args);
 out:

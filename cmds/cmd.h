@@ -137,6 +137,9 @@ void cmd_warn(struct cmd_ctx *ctx, const char *fmt, ...) PRINTF(2, 3);
 void cmd_say(struct cmd_ctx *ctx, int level, const char *fmt, ...) PRINTF(3, 4);
 /* The level in effect: verbosity, where unset counts as 1. */
 static inline int cmd_level(const struct cmd_ctx *ctx) { return ctx->verbosity < 0 ? 1 : ctx->verbosity; }
+/* Is the number of arguments within bounds (most -1: any)? If not, says so in the words of cli 2.6 and returns the exit code. Every command line is checked
+ * against its row; this is for commands whose options change the bounds. */
+int cmd_check_count(struct cmd_ctx *ctx, int least, int most);
 /* Usage error: prints the full help on standard error, returns 1. */
 int cmd_usage(struct cmd_ctx *ctx);
 /* "QUESTION [y/N]: ", flushed; only y, Y, yes are yes; end of file is no. */

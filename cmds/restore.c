@@ -396,12 +396,7 @@ static int check_args(struct cmd_ctx *ctx, const struct restore_args *a)
 		return cmd_error(ctx, "objectid %llu is not a valid fs/file tree", a->root);
 	if (a->fs_location && a->has_root)
 		return cmd_error(ctx, "can't use -f and -r at the same time");
-	if (ctx->argc < least) {
-		out_flush(ctx->out);
-		fprintf(stderr, "%s: not enough arguments: %d but at least %d expected\n", ctx->words, ctx->argc, least);
-		return cmd_usage(ctx);
-	}
-	return 0;
+	return cmd_check_count(ctx, least, -1) ? cmd_usage(ctx) : 0;
 }
 
 static int check_device(struct restore *r, const char *arg)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs inspect-internal list-chunks: every device extent with its chunk. Spec: cli 15.2. */
+#include "cmds/mounted/chunks.h"
 #include "cmds/report.h"
 #include "common/mem.h"
 
@@ -143,23 +144,39 @@ static struct row *make_rows(const struct chunk_places *places, struct sort_orde
 	return rows;
 }
 
+/* On either side. The exit code. */
+static int read_places(struct cmd_ctx *ctx, const char *arg, struct chunk_places *places)
+{
+	struct host h;
+	struct fs *fs;
+	int ret = host_open(ctx, arg, 0, &h);
+
+	if (!ret) {
+		ret = mounted_chunk_places(h.fd, places, &ctx->err);
+		host_close(&h);
+	} else {
+		if (ret == HOST_OFFLINE)
+			ret = report_open(ctx, arg, &fs, NULL);
+		if (ret)
+			return ret;
+		ret = fs_chunk_places(fs, places, &ctx->err);
+		target_close(ctx, fs);
+	}
+	return ret ? cmd_fail(ctx, "cannot list the chunks of %s", arg) : 0;
+}
+
 static int chunks_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct chunks_args *a = args;
 	struct chunk_places places;
 	struct sort_order order;
 	struct row *rows;
-	struct fs *fs;
 	int ret = parse_sort(ctx, a->sort, &order);
 
 	if (!ret)
-		ret = report_open(ctx, ctx->argv[0], &fs, NULL);
+		ret = read_places(ctx, ctx->argv[0], &places);
 	if (ret)
 		return ret;
-	ret = fs_chunk_places(fs, &places, &ctx->err);
-	target_close(ctx, fs);
-	if (ret)
-		return cmd_fail(ctx, "cannot list the chunks of %s", ctx->argv[0]);
 	rows = make_rows(&places, &order);
 	if (rows && ctx->json)
 		json_rows(ctx->out, rows, places.len);

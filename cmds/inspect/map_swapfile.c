@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs inspect-internal map-swapfile: what resume= and resume_offset= want to know. Spec: cli 15.1. */
+#include "cmds/mounted/chunks.h"
 #include "cmds/report.h"
 #include "kernel-shared/fs/swapmap.h"
 
@@ -20,15 +21,22 @@ static int find_start(struct cmd_ctx *ctx, struct fs *fs, const struct loc *loc,
 static int swap_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct swap_args *a = args;
+	struct host h;
 	struct loc loc;
 	struct fs *fs;
 	u64 physical;
-	int ret = report_open(ctx, ctx->argv[0], &fs, &loc);
+	int ret = host_open(ctx, ctx->argv[0], 0, &h);
 
-	if (ret)
-		return ret;
-	ret = find_start(ctx, fs, &loc, &physical);
-	target_close(ctx, fs);
+	if (!ret) {
+		ret = mounted_swapfile_map(&h, &physical, &ctx->err) ? cmd_error(ctx, "%s", err_text(&ctx->err)) : 0;
+		host_close(&h);
+	} else if (ret == HOST_OFFLINE) {
+		ret = report_open(ctx, ctx->argv[0], &fs, &loc);
+		if (ret)
+			return ret;
+		ret = find_start(ctx, fs, &loc, &physical);
+		target_close(ctx, fs);
+	}
 	if (ret)
 		return ret;
 	if (ctx->json) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs inspect-internal min-dev-size: how far a device could be shrunk. Spec: cli 15.1. */
+#include "cmds/mounted/chunks.h"
 #include "cmds/report.h"
 
 struct size_args { u64 devid; bool has_devid; };
@@ -9,20 +10,36 @@ static void size_init(void *args)
 	((struct size_args *)args)->devid = 1;
 }
 
+/* On either side. The exit code. */
+static int find_size(struct cmd_ctx *ctx, const char *arg, u64 devid, u64 *size)
+{
+	struct host h;
+	struct fs *fs;
+	int ret = host_open(ctx, arg, HOST_DIR, &h);
+
+	if (!ret) {
+		ret = mounted_min_dev_size(h.fd, devid, size, &ctx->err);
+		host_close(&h);
+	} else {
+		if (ret == HOST_OFFLINE)
+			ret = report_open(ctx, arg, &fs, NULL);
+		if (ret)
+			return ret;
+		ret = fs_min_dev_size(fs, devid, size, &ctx->err);
+		target_close(ctx, fs);
+	}
+	return ret ? cmd_fail(ctx, "cannot tell the minimum size of device %llu", devid) : 0;
+}
+
 static int size_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct size_args *a = args;
 	char text[SIZE_TEXT_MAX];
-	struct fs *fs;
 	u64 size;
-	int ret = report_open(ctx, ctx->argv[0], &fs, NULL);
+	int ret = find_size(ctx, ctx->argv[0], a->devid, &size);
 
 	if (ret)
 		return ret;
-	ret = fs_min_dev_size(fs, a->devid, &size, &ctx->err);
-	target_close(ctx, fs);
-	if (ret)
-		return cmd_fail(ctx, "cannot tell the minimum size of device %llu", a->devid);
 	if (ctx->json) {
 		out_json_begin(ctx->out);
 		out_obj(ctx->out, "min-dev-size");

@@ -38,8 +38,10 @@ int qgroupid_list(struct cmd_ctx *ctx, const struct strlist *texts, u64 **ids)
 	for (size_t i = 0; i < texts->len; i++) {
 		int ret = qgroupid_arg(ctx, texts->v[i], &(*ids)[i]);
 
-		if (!ret && !(*ids)[i])
-			ret = cmd_error(ctx, "invalid qgroup specification, qgroupid must not be 0");
+		if (!ret && !(*ids)[i]) {
+			cmd_error(ctx, "invalid qgroup specification, qgroupid must not be 0");
+			ret = BAD_INHERIT;
+		}
 		if (ret) {
 			free(*ids);
 			return ret;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cmds/mounted/host.h"
 #include "cmds/mounted/qgroupids.h"
 #include "cmds/subvolume/offline.h"
 #include "common/mem.h"
@@ -35,6 +36,8 @@ static int create_in(struct cmd_ctx *ctx, const struct create_args *a, const u64
 
 	if (a->parents && strcmp(dir, ".") && make_parents(ctx, dir))
 		return 1;
+	if (!access(dir, F_OK) && !host_on_btrfs(dir))
+		return cmd_error(ctx, "not a btrfs filesystem: %s", dir);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return cmd_error(ctx, "Could not open: %s", strerror(errno));
@@ -49,10 +52,14 @@ static int create_in(struct cmd_ctx *ctx, const struct create_args *a, const u64
 static int create_host(struct cmd_ctx *ctx, const struct create_args *a, const u64 *ids, const char *arg)
 {
 	char *dir, *name;
+	struct stat st;
 	int ret = host_refuse_offline_options(ctx, arg);
 
 	if (ret)
 		return ret;
+	/* asked here, because "m/." and mount points are no names in their directories */
+	if (!lstat(arg, &st))
+		return cmd_error(ctx, "Could not create subvolume: %s", strerror(EEXIST));
 	if (host_split(arg, &dir, &name))
 		return cmd_error(ctx, "not enough memory");
 	ret = create_in(ctx, a, ids, dir, name);

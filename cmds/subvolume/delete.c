@@ -60,7 +60,7 @@ static int remember(struct deletion *d, const struct host *h, const char *path)
 	seen.fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
 	if (seen.fd < 0 || vec_push(&d->seen, seen))
 		return cmd_error(d->ctx, "not enough memory");
-	cmd_say(d->ctx, 3, "  new fs is found for '%s', fsid: %s\n", path, uuid_format(h->info.fsid, uuid));
+	cmd_say(d->ctx, 2, "  new fs is found for '%s', fsid: %s\n", path, uuid_format(h->info.fsid, uuid));
 	return 0;
 }
 
@@ -83,14 +83,16 @@ static int failed(struct deletion *d, int ret, const char *path)
 /* The subvolume whose entry NAME of directory dir is, with its canonical path. */
 static int delete_entry(struct deletion *d, const char *path, u64 id, const struct host *h, bool last)
 {
-	char *dir, *name;
+	char *dir CLEANUP(mem_freep) = NULL, *name CLEANUP(mem_freep) = NULL;
 	int fd, ret;
 
+	if (host_split(path, &dir, &name))
+		return cmd_error(d->ctx, "not enough memory");
+	if (!host_on_btrfs(dir)) /* a mount point */
+		return cmd_error(d->ctx, "not a btrfs filesystem: %s", dir);
 	deletion_say(d->ctx, d->args, id, path, last);
 	if (d->ctx->dry_run)
 		return 0;
-	if (host_split(path, &dir, &name))
-		return cmd_error(d->ctx, "not enough memory");
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
 		ret = cmd_error(d->ctx, "Could not open: %s", strerror(errno));
@@ -104,8 +106,6 @@ static int delete_entry(struct deletion *d, const char *path, u64 id, const stru
 			ret = remember(d, h, path);
 		close(fd);
 	}
-	free(dir);
-	free(name);
 	return ret;
 }
 
@@ -114,7 +114,7 @@ static bool is_default(const struct host *h, u64 id)
 {
 	u64 def;
 
-	return !ksubvol_default(h->fd, &def, NULL) && def == id && id != BTRFS_FS_TREE_OBJECTID;
+	return !ksubvol_default(h->fd, &def, NULL) && def == id;
 }
 
 static int delete_nested(struct deletion *d, const char *path, struct subvols *s)
@@ -151,6 +151,8 @@ static int delete_path(struct deletion *d, const char *arg, bool last)
 		ret = cmd_error(d->ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
 	else if (!path || ksubvol_id(s.host.fd, &s.id))
 		ret = cmd_error(d->ctx, "Could not get subvolume information: %s", strerror(errno));
+	else if (s.id == BTRFS_FS_TREE_OBJECTID)
+		ret = deletion_refuse_top(d->ctx, path);
 	else if (is_default(&s.host, s.id))
 		ret = deletion_refuse_default(d->ctx, s.id, path);
 	if (!ret && d->args->recursive)
@@ -170,12 +172,16 @@ static int delete_id(struct deletion *d, const char *arg, u64 id)
 
 	if (ret)
 		return ret;
-	if (is_default(&s.host, id)) {
-		subvols_close(d->ctx, &s);
-		return deletion_refuse_default(d->ctx, id, arg);
-	}
 	if (!subvols_path(&s, id, &path, NULL))
 		sb_printf(&full, "%s/%s", arg, sb_str(&path));
+	if (is_default(&s.host, id))
+		ret = deletion_refuse_default(d->ctx, id, full.len ? sb_str(&full) : arg);
+	else if (id == BTRFS_FS_TREE_OBJECTID)
+		ret = deletion_refuse_top(d->ctx, arg);
+	if (ret) {
+		subvols_close(d->ctx, &s);
+		return ret;
+	}
 	deletion_say(d->ctx, d->args, id, full.len ? sb_str(&full) : NULL, true);
 	if (!d->ctx->dry_run) {
 		ret = ksubvol_delete_id(s.host.fd, id);
@@ -199,7 +205,7 @@ static int finish(struct deletion *d)
 		if (commit(d->ctx, d->seen.v[i].fd, uuid))
 			ret = 1;
 		else
-			cmd_say(d->ctx, 3, "final sync is done for fsid: %s\n", uuid);
+			cmd_say(d->ctx, 2, "final sync is done for fsid: %s\n", uuid);
 		close(d->seen.v[i].fd);
 	}
 	vec_fini(&d->seen);
@@ -230,9 +236,9 @@ static int delete_run(struct cmd_ctx *ctx, void *args)
 
 	if (a->recursive && a->has_id)
 		return cmd_error(ctx, "option --recursive is not supported with --subvolid");
-	if (a->has_id && ctx->argc != 1)
-		return cmd_usage(ctx);
-	cmd_say(ctx, 3, "Transaction commit: %s\n", a->each ? "after each" : a->after ? "at the end" : "none (default)");
+	if (a->has_id && cmd_check_count(ctx, 1, 1))
+		return 1;
+	cmd_say(ctx, 2, "Transaction commit: %s\n", a->each ? "after each" : a->after ? "at the end" : "none (default)");
 	for (int i = 0; i < ctx->argc; i++)
 		ret |= delete_arg(&d, ctx->argv[i], i == ctx->argc - 1);
 	ret = changes_end(ctx, &d.changes, ret);

@@ -23,7 +23,7 @@ static int delete_one(struct cmd_ctx *ctx, struct changes *changes, const struct
 
 	if (!subvol_path(c->fs, id, &path, NULL))
 		full_path(t, sb_str(&path), &shown);
-	if (id == c->fs->default_subvol && id != BTRFS_FS_TREE_OBJECTID)
+	if (id == c->fs->default_subvol)
 		return deletion_refuse_default(ctx, id, shown.len ? sb_str(&shown) : "");
 	deletion_say(ctx, a, id, shown.len ? sb_str(&shown) : NULL, last);
 	ret = op_subvol_delete(c->txn, id, &ctx->err);
@@ -63,6 +63,8 @@ int offline_delete(struct cmd_ctx *ctx, struct changes *changes, const struct de
 		return cmd_error(ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
 	if (!a->has_id)
 		id = loc.root->tree.id;
+	if (id == BTRFS_FS_TREE_OBJECTID)
+		return id == changes->c.fs->default_subvol ? deletion_refuse_default(ctx, id, arg) : deletion_refuse_top(ctx, arg);
 	if (a->recursive)
 		ret = delete_nested(ctx, changes, a, t, id);
 	return ret ? ret : delete_one(ctx, changes, a, t, id, last);

@@ -19,6 +19,11 @@ int deletion_refuse_default(struct cmd_ctx *ctx, u64 id, const char *path)
 	return 1;
 }
 
+int deletion_refuse_top(struct cmd_ctx *ctx, const char *path)
+{
+	return cmd_error(ctx, "the top-level subvolume cannot be deleted: %s", path);
+}
+
 /* In descending order of paths each comes before what holds it. */
 static int deeper_first(const void *pa, const void *pb)
 {

@@ -13,6 +13,9 @@ void deletion_say(struct cmd_ctx *ctx, const struct delete_args *a, u64 id, cons
 /* The same for the default subvolume, which stays. Returns 1. */
 int deletion_refuse_default(struct cmd_ctx *ctx, u64 id, const char *path);
 
+/* The same for the top level. */
+int deletion_refuse_top(struct cmd_ctx *ctx, const char *path);
+
 /* Subvolumes below s->id, each before what holds it; below: the path from there, heap. */
 struct nested { u64 id; char *below; };
 VEC_TYPE(nested_list, struct nested);

@@ -33,7 +33,7 @@ static int default_run(struct cmd_ctx *ctx, void *args)
 {
 	struct subvols subvols;
 	u64 id = 0;
-	int ret = subvols_open(ctx, ctx->argv[0], &subvols);
+	int ret = subvols_open_dir(ctx, ctx->argv[0], &subvols);
 
 	if (ret)
 		return ret;

@@ -13,27 +13,25 @@ struct list_args {
 	struct gen_filter by_gen, by_cgen;
 	unsigned nsort;
 	struct { enum sort_key key; bool descending; } sort[SORT_MAX];
-	bool bad;       /* a filter or sort key that does not parse */
+	bool bad;       /* a sort key that is none */
 };
 
-static int parse_filter(struct list_args *a, struct gen_filter *f, const char *text, struct err *err)
+static int parse_filter(struct gen_filter *f, const char *text, struct err *err)
 {
 	f->sign = *text == '+' || *text == '-' ? *text : 0;
 	f->given = true;
-	if (parse_u64(text + !!f->sign, &f->value, err))
-		a->bad = true;
-	return 0;
+	return parse_u64(text + !!f->sign, &f->value, err);
 }
 
 static int parse_gen(void *args, const char *text, struct err *err)
 {
-	return parse_filter(args, &((struct list_args *)args)->by_gen, text, err);
+	return parse_filter(&((struct list_args *)args)->by_gen, text, err);
 }
 
 static int parse_cgen(void *args, const char *text, struct err *err)
 {
 	((struct list_args *)args)->cgen = true;
-	return parse_filter(args, &((struct list_args *)args)->by_cgen, text, err);
+	return parse_filter(&((struct list_args *)args)->by_cgen, text, err);
 }
 
 static int parse_sort(void *args, const char *text, struct err *err)
@@ -46,6 +44,10 @@ static int parse_sort(void *args, const char *text, struct err *err)
 		const char *word = text + (descending || *text == '+');
 		size_t len = strcspn(word, ","), key = 0;
 
+		if (!len) { /* nothing between two commas */
+			text = word + (*word == ',');
+			continue;
+		}
 		while (key < ARRAY_SIZE(names) && (strlen(names[key]) != len || memcmp(names[key], word, len)))
 			key++;
 		if (key == ARRAY_SIZE(names) || a->nsort == SORT_MAX) {
@@ -218,14 +220,13 @@ static int list_run(struct cmd_ctx *ctx, void *args)
 	struct listing l = { .ctx = ctx, .args = args };
 	int ret;
 
-	if (l.args->bad) {
-		if (ctx->err.len)
-			cmd_error(ctx, "%s", err_text(&ctx->err));
+	if (l.args->bad)
 		return cmd_usage(ctx);
-	}
-	ret = subvols_open(ctx, ctx->argv[0], &l.subvols);
-	if (ret)
+	ret = subvols_open_dir(ctx, ctx->argv[0], &l.subvols);
+	if (ret) {
+		cmd_error(ctx, "can't access '%s'", ctx->argv[0]);
 		return ret;
+	}
 	ret = collect(&l);
 	if (ret)
 		ret = cmd_fail(ctx, "cannot list the subvolumes of %s", ctx->argv[0]);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs subvolume show. Spec: cli 7.5. */
 #include <stdio.h>
+#include <stdlib.h>
 #include "cmds/mounted/quota.h"
 #include "cmds/mounted/subvols.h"
 #include "cmds/report.h"
+#include "common/mem.h"
 #include "kernel-shared/fs/qgroup.h"
 
 struct show_args { u64 rootid; bool has_rootid; const char *uuid; };
@@ -209,6 +211,13 @@ static void warn_received(struct cmd_ctx *ctx, const struct shown *s)
 		 "\t further information.");
 }
 
+static int no_uuid(struct cmd_ctx *ctx, const char *uuid, const char *arg)
+{
+	char *real CLEANUP(mem_freep) = realpath(arg, NULL);
+
+	return cmd_error(ctx, "can't find uuid '%s' on '%s'", uuid, real ? real : arg);
+}
+
 /* The id that path and options name. */
 static int choose(struct cmd_ctx *ctx, struct subvols *subvols, const struct show_args *a, u64 *id)
 {
@@ -216,10 +225,10 @@ static int choose(struct cmd_ctx *ctx, struct subvols *subvols, const struct sho
 
 	if (a->uuid) {
 		if (parse_uuid(a->uuid, uuid) || subvols_by_uuid(subvols, uuid, id, &ctx->err))
-			return cmd_error(ctx, "can't find uuid '%s' on '%s'", a->uuid, ctx->argv[0]);
-	} else if (a->has_rootid) {
+			return no_uuid(ctx, a->uuid, ctx->argv[0]);
+	} else if (a->has_rootid && a->rootid) { /* 0: that of the path */
 		*id = a->rootid;
-	} else if (!subvols->top) {
+	} else if (!a->has_rootid && !subvols->top) {
 		return cmd_error(ctx, "Not a Btrfs subvolume: %s", strerror(EINVAL));
 	} else {
 		*id = subvols->id;

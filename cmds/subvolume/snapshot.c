@@ -46,6 +46,10 @@ static int take(struct cmd_ctx *ctx, const struct snapshot_args *a, const u64 *i
 	srcfd = open(src, O_RDONLY | O_CLOEXEC);
 	if (srcfd < 0)
 		return cmd_error(ctx, "cannot access %s: %s", src, strerror(errno));
+	if (!access(dir, F_OK) && !host_on_btrfs(dir)) {
+		close(srcfd);
+		return cmd_error(ctx, "not a btrfs filesystem: %s", dir);
+	}
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		ret = cmd_error(ctx, "Could not open: %s", strerror(errno));

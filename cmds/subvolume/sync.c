@@ -8,7 +8,7 @@
 #include "kernel-shared/fs/subvol.h"
 #include "kernel-shared/kapi/search.h"
 
-struct sync_args { u64 sleep; bool has_sleep; };
+struct sync_args { const char *sleep; };
 VEC_TYPE(ids, u64);
 
 /* Every deleted subvolume that is not yet dropped has an orphan item in the root tree. */
@@ -113,7 +113,7 @@ static int given_ids(struct cmd_ctx *ctx, struct ids *ids)
 	u64 id;
 
 	for (int i = 1; i < ctx->argc; i++) {
-		if (parse_u64(ctx->argv[i], &id, NULL) || !is_fstree(id))
+		if (parse_u64(ctx->argv[i], &id, NULL) || !is_fstree(id) || id == BTRFS_FS_TREE_OBJECTID)
 			return cmd_error(ctx, "unrecognized subvolume id %s", ctx->argv[i]);
 		if (vec_push(ids, id))
 			return cmd_error(ctx, "not enough memory");
@@ -132,16 +132,17 @@ static int sync_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct sync_args *a = args;
 	struct ids ids = VEC_INIT;
+	u64 interval = 1;
 	struct host h;
 	int ret;
 
-	if (a->has_sleep && (a->sleep < 1 || a->sleep > 1U << 30))
-		return cmd_error(ctx, "invalid sleep interval %llu", a->sleep);
+	if (a->sleep && (parse_u64(a->sleep, &interval, NULL) || !interval || interval > 1U << 30))
+		return cmd_error(ctx, "invalid sleep interval %s", a->sleep);
 	ret = given_ids(ctx, &ids);
 	if (!ret)
-		ret = host_open(ctx, ctx->argv[0], 0, &h);
+		ret = host_open(ctx, ctx->argv[0], HOST_DIR, &h);
 	if (!ret) {
-		ret = sync_mounted(ctx, &h, &ids, a->has_sleep ? a->sleep : 1);
+		ret = sync_mounted(ctx, &h, &ids, interval);
 		host_close(&h);
 	} else if (ret == HOST_OFFLINE) {
 		ret = sync_offline(ctx, &ids);
@@ -152,7 +153,7 @@ static int sync_run(struct cmd_ctx *ctx, void *args)
 
 #define OPT_STRUCT struct sync_args
 static const struct opt sync_opts[] = {
-	OPT_U64('s', NULL, sleep, "N", "sleep N seconds between checks (default: 1)"),
+	OPT_STRING('s', NULL, sleep, "N", "sleep N seconds between checks (default: 1)"),
 	OPT_END
 };
 #undef OPT_STRUCT

@@ -12,6 +12,10 @@ static int place_cmp(const void *pa, const void *pb)
 	return a->physical < b->physical ? -1 : a->physical > b->physical;
 }
 
+void chunk_places_sort(struct chunk_places *places)
+{
+	vec_sort(places, place_cmp);
+}
 
 int fs_chunk_places(struct fs *fs, struct chunk_places *out, struct err *err)
 {
@@ -34,11 +38,20 @@ int fs_chunk_places(struct fs *fs, struct chunk_places *out, struct err *err)
 			return ret;
 		}
 	}
-	vec_sort(out, place_cmp);
+	chunk_places_sort(out);
 	return 0;
 }
 
-VEC_TYPE(dev_spans, struct range);
+int dev_spans_add(struct dev_spans *out, const struct item *item, struct err *err)
+{
+	u64 devid = item->key.objectid, end;
+
+	if (item->size < sizeof(struct disk_dev_extent))
+		return err_set(err, -EUCLEAN, "device extent %llu of device %llu is %u bytes long", item->key.offset, devid, item->size);
+	if (add_overflows(item->key.offset, le64_get(((const struct disk_dev_extent *)item->data)->length), &end))
+		return err_set(err, -EUCLEAN, "device extent %llu of device %llu ends beyond 2^64", item->key.offset, devid);
+	return vec_push(out, ((struct range){ item->key.offset, end })) ? err_nomem(err) : 0;
+}
 
 /* All device extents of one device, ascending. */
 static int read_dev_extents(struct fs *fs, u64 devid, struct dev_spans *out, struct err *err)
@@ -46,19 +59,15 @@ static int read_dev_extents(struct fs *fs, u64 devid, struct dev_spans *out, str
 	struct key lo = KEY(devid, BTRFS_DEV_EXTENT_KEY, 0), hi = KEY(devid, BTRFS_DEV_EXTENT_KEY, -1ULL);
 	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
 	struct item item;
-	u64 end;
 	int ret;
 
 	if (!fs->dev_tree)
 		return err_set(err, -EIO, "the device tree cannot be read");
 	it = tree_range(&fs->dev_tree->tree, lo, hi);
 	while ((ret = tree_next(&it, &item, err)) == 0) {
-		if (item.size < sizeof(struct disk_dev_extent))
-			return err_set(err, -EUCLEAN, "device extent %llu of device %llu is %u bytes long", item.key.offset, devid, item.size);
-		if (add_overflows(item.key.offset, le64_get(((const struct disk_dev_extent *)item.data)->length), &end))
-			return err_set(err, -EUCLEAN, "device extent %llu of device %llu ends beyond 2^64", item.key.offset, devid);
-		if (vec_push(out, ((struct range){ item.key.offset, end })))
-			return err_nomem(err);
+		ret = dev_spans_add(out, &item, err);
+		if (ret)
+			return ret;
 	}
 	return ret == -ENOENT ? 0 : ret;
 }
@@ -99,19 +108,28 @@ static int packed_size(const struct dev_spans *extents, struct ranges *holes, u6
 	return 0;
 }
 
+int dev_spans_min_size(const struct dev_spans *extents, u64 *out)
+{
+	struct ranges holes = RANGES_INIT;
+	int ret = 0;
+
+	for (size_t i = 1; !ret && i < extents->len; i++)
+		if (extents->v[i].start > extents->v[i - 1].end)
+			ret = ranges_add(&holes, extents->v[i - 1].end, extents->v[i].start);
+	if (!ret)
+		ret = packed_size(extents, &holes, out);
+	ranges_fini(&holes);
+	return ret ? -ENOMEM : 0;
+}
+
 int fs_min_dev_size(struct fs *fs, u64 devid, u64 *out, struct err *err)
 {
 	struct dev_spans extents = VEC_INIT;
-	struct ranges holes = RANGES_INIT;
 	int ret = read_dev_extents(fs, devid, &extents, err);
 
-	for (size_t i = 1; !ret && i < extents.len; i++)
-		if (extents.v[i].start > extents.v[i - 1].end && ranges_add(&holes, extents.v[i - 1].end, extents.v[i].start))
-			ret = err_nomem(err);
-	if (!ret && packed_size(&extents, &holes, out))
+	if (!ret && dev_spans_min_size(&extents, out))
 		ret = err_nomem(err);
 	vec_fini(&extents);
-	ranges_fini(&holes);
 	return ret;
 }
 

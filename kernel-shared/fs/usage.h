@@ -58,6 +58,10 @@ u64 fs_usage_chunk_bytes(const struct fs_usage *u, u64 flags, u64 devid);
 
 /* The smallest size that a device could be shrunk to. devid that does not exist: 1 MiB. */
 int fs_min_dev_size(struct fs *fs, u64 devid, u64 *out, struct err *err);
+/* The same for another source: what its device extents take, added item by item in ascending order. */
+VEC_TYPE(dev_spans, struct range);
+int dev_spans_add(struct dev_spans *out, const struct item *dev_extent, struct err *err);
+int dev_spans_min_size(const struct dev_spans *extents, u64 *out); /* -ENOMEM */
 
 /* Error counters of one device as last committed; zero where nothing was recorded. */
 struct dev_stats { u64 write, read, flush, corruption, generation; };
@@ -68,5 +72,6 @@ struct chunk_place { u64 devid, physical, length, logical, flags, used, chunk_le
 VEC_TYPE(chunk_places, struct chunk_place);
 /* All, by devid and physical address. */
 int fs_chunk_places(struct fs *fs, struct chunk_places *out, struct err *err);
+void chunk_places_sort(struct chunk_places *places);
 
 #endif

@@ -46,6 +46,15 @@ bool kextent_shared(const struct kextent *e)
 	return e->flags & FIEMAP_EXTENT_SHARED;
 }
 
+int kfile_nocow(int fd, bool *nocow, bool *compressed)
+{
+	int flags = 0, ret = kcall(fd, FS_IOC_GETFLAGS, &flags);
+
+	*nocow = flags & FS_NOCOW_FL;
+	*compressed = flags & FS_COMPR_FL;
+	return ret;
+}
+
 int kset_nocow(int fd)
 {
 	int flags = 0, ret = kcall(fd, FS_IOC_GETFLAGS, &flags);

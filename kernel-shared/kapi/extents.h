@@ -13,6 +13,8 @@ int kextents_each(int fd, kextent_fn fn, void *arg);
 bool kextent_on_disk(const struct kextent *e);
 bool kextent_shared(const struct kextent *e);
 
+/* What chattr calls C and c. */
+int kfile_nocow(int fd, bool *nocow, bool *compressed);
 /* New data of an empty file is neither copied on write nor summed nor compressed. */
 int kset_nocow(int fd);
 /* Shares len bytes (0: to the end) of src with dst: offsets are multiples of the sector size. -EXDEV, -EINVAL, -ETXTBSY, ... */

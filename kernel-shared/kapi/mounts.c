@@ -115,6 +115,45 @@ int kmount_of_device(const char *device, char **dir)
 	return ret;
 }
 
+static bool shows_fsid(const char *dir, const u8 fsid[16])
+{
+	int fd = open(dir, O_RDONLY | O_CLOEXEC);
+	struct kfs_info info;
+	bool same = fd >= 0 && !kfs_info(fd, &info) && !memcmp(info.fsid, fsid, sizeof(info.fsid));
+
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
+/* The kernel's last options are subvolid=ID,subvol=PATH, the directory that the mount shows. */
+static bool shows_subvol(const struct kmount *m, u64 id, const char *path)
+{
+	const char *options = strstr(m->options, "subvolid=");
+	char *end;
+
+	return options && strtoull(options + strlen("subvolid="), &end, 10) == id && !strncmp(end, ",subvol=/", strlen(",subvol=/")) &&
+	       !strcmp(end + strlen(",subvol=/"), path);
+}
+
+int kmount_of_subvol(const u8 fsid[16], u64 id, const char *path, char **dir)
+{
+	struct kmounts mounts;
+	int ret = kmounts_read(&mounts);
+
+	if (ret)
+		return ret;
+	ret = -ENOENT;
+	for (size_t i = 0; ret == -ENOENT && i < mounts.len; i++) {
+		if (!shows_subvol(&mounts.v[i], id, path) || !shows_fsid(mounts.v[i].dir, fsid))
+			continue;
+		*dir = mem_strdup(mounts.v[i].dir);
+		ret = *dir ? 0 : -ENOMEM;
+	}
+	kmounts_fini(&mounts);
+	return ret;
+}
+
 int kmount_options(const char *path, char **options)
 {
 	char *full = realpath(path, NULL);

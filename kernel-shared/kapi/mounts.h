@@ -13,6 +13,8 @@ void kmounts_fini(struct kmounts *m);
 /* The mount point that shows the filesystem of a block device (or of the loop device behind an image file), any of its members: heap text
  * in *dir. 0, -ENOENT: not mounted. */
 int kmount_of_device(const char *device, char **dir);
+/* A mount point that shows the top of this subvolume of the filesystem, whose path from the top level is given: heap text in *dir. -ENOENT. */
+int kmount_of_subvol(const u8 fsid[16], u64 id, const char *path, char **dir);
 /* The options of the mount that path lies in: heap text. -ENOENT. */
 int kmount_options(const char *path, char **options);
 
