@@ -27,9 +27,12 @@ GROUP(balance, "balance", BALANCE, "btrfs balance <command> [options] <path>",
 	X(replace_cancel)
 GROUP(replace, "replace", REPLACE, "btrfs replace <command> [<args>]", "replace a device in the filesystem")
 
-/* A group's other place. */
+/* Groups' other places. */
 const struct cmd cmd_device_replace = { .name = "replace", .usage = { "btrfs device replace <command> [<args>]" }, .subs = replace_rows,
 	.info = "replace a device in the filesystem" };
+
+const struct cmd cmd_filesystem_balance = { .name = "balance", .usage = { "btrfs filesystem balance <command> [options] <path>" }, .flags = CMD_HIDDEN,
+	.subs = balance_rows, .info = "balance data across devices, or change block groups using filters" };
 
 #define DEVICE(X) \
 	X(device_add) \
@@ -52,7 +55,8 @@ GROUP(device, "device", DEVICE, "btrfs device <command> [<args>]", "manage and q
 	X(filesystem_resize) \
 	X(filesystem_label) \
 	X(filesystem_usage) \
-	X(filesystem_mkswapfile)
+	X(filesystem_mkswapfile) \
+	X(filesystem_balance)
 GROUP(filesystem, "filesystem", FILESYSTEM, "btrfs filesystem [<group>] <command> [<args>]", "overall filesystem tasks and information")
 
 #define INSPECT(X) \

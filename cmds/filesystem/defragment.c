@@ -179,9 +179,7 @@ static int prepare(struct cmd_ctx *ctx, const struct defrag_args *a, struct defr
 {
 	u64 target = a->has_target ? a->target : TARGET_DEFAULT;
 
-	*d = (struct defrag){ .ctx = ctx, .k = { .start = a->start, .len = a->has_len ? a->len : -1ULL, .flush = a->flush } };
-	if (a->has_len && !a->len)
-		return cmd_error(ctx, "a range of no length cannot be defragmented");
+	*d = (struct defrag){ .ctx = ctx, .k = { .start = a->start, .len = a->has_len && a->len ? a->len : -1ULL /* to the kernel, too, none is all */, .flush = a->flush } };
 	if (target > (u32)-1) {
 		cmd_warn(ctx, "target extent size %llu too big, trimmed to %u", target, (u32)-1);
 		target = (u32)-1;

@@ -8,7 +8,7 @@ static void print_text(struct cmd_ctx *ctx, const char *type, const char *profil
 {
 	char a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX];
 
-	out_printf(ctx->out, "%s, %s: total=%s, used=%s\n", type, profile, report_size(ctx, total, a), report_size(ctx, used, b));
+	cmd_say(ctx, 1, "%s, %s: total=%s, used=%s\n", type, profile, report_size(ctx, total, a), report_size(ctx, used, b));
 }
 
 static void print_json(struct out *o, const char *type, const char *profile, u64 total, u64 used)

@@ -77,10 +77,10 @@ static int du_mounted(struct cmd_ctx *ctx, const char *arg, du_row_fn row, struc
 	*result = (struct du_result){ 0 };
 	if (stat(arg, &st) || access(arg, R_OK))
 		return cmd_error(ctx, "cannot check space of '%s': %s", arg, strerror(errno));
-	if (!host_on_btrfs(arg))
-		return cmd_error(ctx, "cannot check space of '%s': not a btrfs filesystem", arg);
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return 0; /* holds nothing */
+	if (!host_on_btrfs(arg))
+		return cmd_error(ctx, "cannot check space of '%s': not a btrfs filesystem", arg);
 	ret = host_open(ctx, arg, 0, &h);
 	if (ret)
 		return ret;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs filesystem label: prints or sets it. Spec: cli 8.7. */
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "cmds/change.h"
 #include "cmds/mounted/host.h"
@@ -10,12 +11,23 @@
 
 enum { LABEL_FAILED = 255 };
 
+/* A file in a mounted filesystem does not stand for it: it was meant as an image. */
+static int open_mount(struct cmd_ctx *ctx, const char *arg, unsigned flags, struct host *h)
+{
+	int ret = host_open(ctx, arg, flags, h);
+
+	if (ret || !S_ISREG(h->st.st_mode))
+		return ret;
+	host_close(h);
+	return cmd_error(ctx, "no valid btrfs found on %s", arg);
+}
+
 /* Of a mounted filesystem, or of an unmounted one. */
 static int read_label(struct cmd_ctx *ctx, const char *arg, char label[BTRFS_LABEL_SIZE + 1])
 {
 	struct host h;
 	struct fs *fs;
-	int ret = host_open(ctx, arg, HOST_DEVICE, &h);
+	int ret = open_mount(ctx, arg, HOST_DEVICE, &h);
 
 	if (!ret) {
 		ret = klabel_get(h.fd, label);
@@ -57,7 +69,7 @@ static int write_label(struct cmd_ctx *ctx, const char *arg, const char *label)
 
 	if (strlen(label) >= BTRFS_LABEL_SIZE)
 		return cmd_error(ctx, "label %s is too long (max %d)", label, BTRFS_LABEL_SIZE - 1);
-	ret = host_open(ctx, arg, 0, &h);
+	ret = open_mount(ctx, arg, 0, &h);
 	if (ret == HOST_OFFLINE && !ctx->session && !kmount_of_device(arg, &dir))
 		return cmd_error(ctx, "device %s is mounted, use mount point", arg);
 	if (ret == HOST_OFFLINE)

@@ -5,12 +5,14 @@
 #include "cmds/filesystem/resize.h"
 #include "cmds/mounted/host.h"
 
+enum { TEXT_MAX = 255 }; /* what kernels have always taken */
+
 int resize_parse(struct cmd_ctx *ctx, const char *text, struct resize_request *r)
 {
 	const char *colon = strchr(text, ':'), *size = colon ? colon + 1 : text;
 
 	*r = (struct resize_request){ .devid = 1 };
-	if (strlen(text) > 4087)
+	if (!*text || strlen(text) >= TEXT_MAX)
 		return cmd_error(ctx, "resize value too long (%s)", text);
 	if (colon) {
 		char id[32];
@@ -28,8 +30,8 @@ int resize_parse(struct cmd_ctx *ctx, const char *text, struct resize_request *r
 	if (r->max)
 		return 0;
 	r->sign = *size == '+' || *size == '-' ? *size : 0;
-	if (parse_size(size + !!r->sign, &r->size, NULL))
-		return cmd_error(ctx, "failed to parse size %s", size);
+	if (parse_size(size + !!r->sign, &r->size, NULL) || !r->size)
+		return cmd_error(ctx, "failed to parse size %s", size + !!r->sign);
 	return 0;
 }
 
@@ -58,7 +60,7 @@ static int announce(struct cmd_ctx *ctx, const struct host *h, const struct resi
 
 	units_format(dev->total_bytes, UNITS_HUMAN, from);
 	if (r->max) {
-		out_printf(ctx->out, "Resize device id %llu (%s) from %s to max\n", r->devid, dev->path, from);
+		cmd_say(ctx, 1, "Resize device id %llu (%s) from %s to max\n", r->devid, dev->path, from);
 		return 0;
 	}
 	if (r->sign == '-') {
@@ -72,7 +74,7 @@ static int announce(struct cmd_ctx *ctx, const struct host *h, const struct resi
 	units_format(size, UNITS_HUMAN, to);
 	if (size < MiB(256))
 		cmd_warn(ctx, "the new size %llu (%s) is < 256MiB, this may be rejected by kernel", size, to);
-	out_printf(ctx->out, "Resize device id %llu (%s) from %s to %s\n", r->devid, dev->path, from, to);
+	cmd_say(ctx, 1, "Resize device id %llu (%s) from %s to %s\n", r->devid, dev->path, from, to);
 	return 0;
 }
 
@@ -94,7 +96,7 @@ static int resize(struct cmd_ctx *ctx, const struct resize_args *a, const struct
 	int ret;
 
 	if (!strcmp(text, "cancel")) {
-		out_puts(ctx->out, "Request to cancel resize\n");
+		cmd_say(ctx, 1, "Request to cancel resize\n");
 		return report(ctx, h->path, kresize(h->fd, text));
 	}
 	ret = resize_parse(ctx, text, &r);

@@ -2,13 +2,12 @@
 /* btrfs inspect-internal list-chunks: every device extent with its chunk. Spec: cli 15.2. */
 #include "cmds/mounted/chunks.h"
 #include "cmds/report.h"
+#include "cmds/sortkeys.h"
 #include "common/mem.h"
 
 enum sort_key { BY_DEVID, BY_PSTART, BY_LSTART, BY_USAGE, BY_LENGTH, BY_TYPE, BY_PROFILE };
-enum { SORT_MAX = 16 };
 static const char *const sort_names[] = { "devid", "pstart", "lstart", "usage", "length", "type", "profile" };
 
-struct sort_order { unsigned n; struct { enum sort_key key; bool descending; } by[SORT_MAX]; };
 struct chunks_args { const char *sort; };
 
 /* One row: the place and its numbers along the device and in logical order. */
@@ -19,40 +18,25 @@ static double usage_of(const struct chunk_place *p)
 	return p->chunk_length ? 100.0 * p->used / p->chunk_length : 0.0;
 }
 
-static int parse_sort(struct cmd_ctx *ctx, const char *text, struct sort_order *order)
+static int parse_sort(struct cmd_ctx *ctx, const char *text, struct sort_keys *order)
 {
-	*order = (struct sort_order){ 0 };
-	while (text && *text) {
-		bool descending = *text == '-';
-		const char *word = text + (descending || *text == '+');
-		size_t len = strcspn(word, ","), key = 0;
+	const char *bad;
+	int len;
 
-		while (key < ARRAY_SIZE(sort_names) && (strlen(sort_names[key]) != len || memcmp(sort_names[key], word, len)))
-			key++;
-		if (key == ARRAY_SIZE(sort_names))
-			return cmd_error(ctx, "unknown sort key: %.*s", (int)len, word);
-		if (order->n == SORT_MAX)
-			return cmd_error(ctx, "too many sort keys");
-		order->by[order->n].key = key;
-		order->by[order->n++].descending = descending;
-		text = word + len;
-		text += *text == ',';
-	}
-	return 0;
+	*order = (struct sort_keys){ 0 };
+	return sort_keys_parse(order, text, sort_names, ARRAY_SIZE(sort_names), &bad, &len) ? 0 : cmd_error(ctx, "unknown sort key: %.*s", len, bad);
 }
-
-static int compare(u64 a, u64 b) { return a < b ? -1 : a > b; }
 
 static int compare_by(enum sort_key key, const struct chunk_place *a, const struct chunk_place *b)
 {
 	switch (key) {
-	case BY_DEVID: return compare(a->devid, b->devid);
-	case BY_PSTART: return compare(a->physical, b->physical);
-	case BY_LSTART: return compare(a->logical, b->logical);
+	case BY_DEVID: return sort_compare(a->devid, b->devid);
+	case BY_PSTART: return sort_compare(a->physical, b->physical);
+	case BY_LSTART: return sort_compare(a->logical, b->logical);
 	case BY_USAGE: return usage_of(a) < usage_of(b) ? -1 : usage_of(a) > usage_of(b);
-	case BY_LENGTH: return compare(a->length, b->length);
-	case BY_TYPE: return compare(a->flags & BTRFS_BLOCK_GROUP_TYPE_MASK, b->flags & BTRFS_BLOCK_GROUP_TYPE_MASK);
-	case BY_PROFILE: return compare(a->flags & BTRFS_BLOCK_GROUP_PROFILE_MASK, b->flags & BTRFS_BLOCK_GROUP_PROFILE_MASK);
+	case BY_LENGTH: return sort_compare(a->length, b->length);
+	case BY_TYPE: return sort_compare(a->flags & BTRFS_BLOCK_GROUP_TYPE_MASK, b->flags & BTRFS_BLOCK_GROUP_TYPE_MASK);
+	case BY_PROFILE: return sort_compare(a->flags & BTRFS_BLOCK_GROUP_PROFILE_MASK, b->flags & BTRFS_BLOCK_GROUP_PROFILE_MASK);
 	}
 	return 0;
 }
@@ -60,17 +44,17 @@ static int compare_by(enum sort_key key, const struct chunk_place *a, const stru
 static int row_cmp(const void *pa, const void *pb, void *arg)
 {
 	const struct row *a = pa, *b = pb;
-	const struct sort_order *order = arg;
+	const struct sort_keys *order = arg;
 	int c = 0;
 
 	for (unsigned i = 0; !c && i < order->n; i++) {
-		c = compare_by(order->by[i].key, &a->p, &b->p);
+		c = compare_by((enum sort_key)order->by[i].key, &a->p, &b->p);
 		if (order->by[i].descending)
 			c = -c;
 	}
 	if (!c)
-		c = compare(a->p.devid, b->p.devid);
-	return c ? c : compare(a->p.physical, b->p.physical);
+		c = sort_compare(a->p.devid, b->p.devid);
+	return c ? c : sort_compare(a->p.physical, b->p.physical);
 }
 
 static void print_rows(struct cmd_ctx *ctx, const struct row *rows, size_t n)
@@ -126,9 +110,9 @@ static void json_rows(struct out *o, const struct row *rows, size_t n)
 }
 
 /* Counts along each device, then along the logical addresses, then sorts as asked. */
-static struct row *make_rows(const struct chunk_places *places, struct sort_order *order)
+static struct row *make_rows(const struct chunk_places *places, struct sort_keys *order)
 {
-	struct sort_order logical = { .n = 1, .by = { { BY_LSTART, false } } };
+	struct sort_keys logical = { .n = 1, .by = { { BY_LSTART, false } } };
 	struct row *rows = mem_calloc(places->len + 1, sizeof(*rows));
 
 	for (size_t i = 0; rows && i < places->len; i++) {
@@ -169,7 +153,7 @@ static int chunks_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct chunks_args *a = args;
 	struct chunk_places places;
-	struct sort_order order;
+	struct sort_keys order;
 	struct row *rows;
 	int ret = parse_sort(ctx, a->sort, &order);
 

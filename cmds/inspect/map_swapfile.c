@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs inspect-internal map-swapfile: what resume= and resume_offset= want to know. Spec: cli 15.1. */
+#include <errno.h>
 #include "cmds/mounted/chunks.h"
 #include "cmds/report.h"
 #include "kernel-shared/fs/swapmap.h"
@@ -18,12 +19,32 @@ static int find_start(struct cmd_ctx *ctx, struct fs *fs, const struct loc *loc,
 	return ret ? cmd_error(ctx, "%s", err_text(&ctx->err)) : 0;
 }
 
+/* Of an unmounted filesystem. */
+static int find_offline(struct cmd_ctx *ctx, const char *arg, u64 *physical)
+{
+	struct target t;
+	struct loc loc;
+	struct fs *fs;
+	int ret = target_arg(ctx, arg, &t) ? -ENOMEM : 0;
+
+	if (ret)
+		return cmd_error(ctx, "not enough memory");
+	if (t.kind != TARGET_INSIDE)
+		ret = cmd_error(ctx, "not a file on BTRFS");
+	target_fini(&t);
+	if (!ret)
+		ret = report_open(ctx, arg, &fs, &loc);
+	if (ret)
+		return ret;
+	ret = find_start(ctx, fs, &loc, physical);
+	target_close(ctx, fs);
+	return ret;
+}
+
 static int swap_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct swap_args *a = args;
 	struct host h;
-	struct loc loc;
-	struct fs *fs;
 	u64 physical;
 	int ret = host_open(ctx, ctx->argv[0], 0, &h);
 
@@ -31,11 +52,7 @@ static int swap_run(struct cmd_ctx *ctx, void *args)
 		ret = mounted_swapfile_map(&h, &physical, &ctx->err) ? cmd_error(ctx, "%s", err_text(&ctx->err)) : 0;
 		host_close(&h);
 	} else if (ret == HOST_OFFLINE) {
-		ret = report_open(ctx, ctx->argv[0], &fs, &loc);
-		if (ret)
-			return ret;
-		ret = find_start(ctx, fs, &loc, &physical);
-		target_close(ctx, fs);
+		ret = find_offline(ctx, ctx->argv[0], &physical);
 	}
 	if (ret)
 		return ret;

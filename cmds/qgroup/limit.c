@@ -36,7 +36,7 @@ static int limit_run(struct cmd_ctx *ctx, void *args)
 	struct either e;
 	int ret;
 
-	if (strcmp(ctx->argv[0], "none") && parse_size(ctx->argv[0], &size, &ctx->err))
+	if (strcasecmp(ctx->argv[0], "none") && parse_size(ctx->argv[0], &size, &ctx->err))
 		return cmd_error(ctx, "%s", err_text(&ctx->err));
 	if (ctx->argc == 2 && !ctx->session && !strchr(path, ':') && access(path, F_OK))
 		return cmd_error(ctx, "Could not statfs: %s", strerror(errno));

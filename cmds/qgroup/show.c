@@ -3,66 +3,52 @@
 #include <stdio.h>
 #include "cmds/mounted/quota.h"
 #include "cmds/report.h"
+#include "cmds/sortkeys.h"
 #include "common/mem.h"
 #include "kernel-shared/kapi/sysfs.h"
 
 enum sort_key { SORT_ID, SORT_RFER, SORT_EXCL, SORT_MAX_RFER, SORT_MAX_EXCL, SORT_PATH, SORT_KEYS };
-enum { SORT_MAX = 8 };
 static const char *const sort_names[SORT_KEYS] = { "qgroupid", "rfer", "excl", "max_rfer", "max_excl", "path" };
 
 struct show_args { bool parents, children, max_rfer, max_excl, ancestors, own, sync; const char *sort; };
-struct sort_order { unsigned n; struct { enum sort_key key; bool descending; } by[SORT_MAX]; };
 
-static int parse_sort(struct cmd_ctx *ctx, const char *text, struct sort_order *order)
+static int parse_sort(struct cmd_ctx *ctx, const char *text, struct sort_keys *order)
 {
-	order->n = 0;
-	while (text && *text) {
-		bool descending = *text == '-';
-		const char *word = text + (descending || *text == '+');
-		size_t len = strcspn(word, ","), key = 0;
+	const char *bad;
+	int len;
 
-		while (key < SORT_KEYS && (strlen(sort_names[key]) != len || memcmp(sort_names[key], word, len)))
-			key++;
-		if (key == SORT_KEYS || order->n == SORT_MAX)
-			return cmd_error(ctx, "unrecognized format of sort string");
-		order->by[order->n].key = key;
-		order->by[order->n++].descending = descending;
-		text = word + len;
-		text += *text == ',';
-	}
-	return 0;
+	*order = (struct sort_keys){ 0 };
+	return sort_keys_parse(order, text, sort_names, SORT_KEYS, &bad, &len) ? 0 : cmd_error(ctx, "unrecognized format of sort string");
 }
-
-static int compare(u64 a, u64 b) { return a < b ? -1 : a > b; }
 
 /* Groups that are no subvolume's have no path: they come behind, by id. */
 static int path_cmp(const struct qgroup *a, const struct qgroup *b)
 {
 	if (qgroup_level(a->id) || qgroup_level(b->id))
-		return compare(a->id, b->id);
+		return sort_compare(a->id, b->id);
 	return strcmp(a->path ? a->path : "", b->path ? b->path : "");
 }
 
 static int qgroup_cmp(const void *pa, const void *pb, void *arg)
 {
 	const struct qgroup *a = *(const struct qgroup *const *)pa, *b = *(const struct qgroup *const *)pb;
-	const struct sort_order *order = arg;
+	const struct sort_keys *order = arg;
 	int c = 0;
 
 	for (unsigned i = 0; !c && i < order->n; i++) {
 		switch (order->by[i].key) {
-		case SORT_ID: c = compare(a->id, b->id); break;
-		case SORT_RFER: c = compare(a->rfer, b->rfer); break;
-		case SORT_EXCL: c = compare(a->excl, b->excl); break;
-		case SORT_MAX_RFER: c = compare(a->max_rfer, b->max_rfer); break;
-		case SORT_MAX_EXCL: c = compare(a->max_excl, b->max_excl); break;
+		case SORT_ID: c = sort_compare(a->id, b->id); break;
+		case SORT_RFER: c = sort_compare(a->rfer, b->rfer); break;
+		case SORT_EXCL: c = sort_compare(a->excl, b->excl); break;
+		case SORT_MAX_RFER: c = sort_compare(a->max_rfer, b->max_rfer); break;
+		case SORT_MAX_EXCL: c = sort_compare(a->max_excl, b->max_excl); break;
 		case SORT_PATH: c = path_cmp(a, b); break;
 		case SORT_KEYS: break;
 		}
 		if (order->by[i].descending)
 			c = -c;
 	}
-	return c ? c : compare(a->id, b->id);
+	return c ? c : sort_compare(a->id, b->id);
 }
 
 VEC_TYPE(qgroup_refs, const struct qgroup *);
@@ -281,7 +267,7 @@ static int read_groups(struct cmd_ctx *ctx, const struct show_args *a, struct su
 	return ret ? ret : qgroups_read(s->fs, true, all, &ctx->err);
 }
 
-static int show_groups(struct cmd_ctx *ctx, const struct show_args *a, struct sort_order *order, struct subvols *s)
+static int show_groups(struct cmd_ctx *ctx, const struct show_args *a, struct sort_keys *order, struct subvols *s)
 {
 	struct qgroup_refs chosen = VEC_INIT;
 	struct quota_state state;
@@ -307,7 +293,7 @@ static int show_groups(struct cmd_ctx *ctx, const struct show_args *a, struct so
 static int show_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct show_args *a = args;
-	struct sort_order order;
+	struct sort_keys order;
 	struct subvols s;
 	int ret = parse_sort(ctx, a->sort, &order);
 

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs subvolume list. Spec: cli 7.4. */
 #include "cmds/mounted/subvols.h"
+#include "cmds/sortkeys.h"
 #include "cmds/subvolume/row.h"
 
 /* [+-]N: at least, at most, exactly. */
 struct gen_filter { char sign; u64 value; bool given; };
-enum { SORT_MAX = 8 };
 enum sort_key { SORT_GEN, SORT_OGEN, SORT_ROOTID, SORT_PATH };
 
 struct list_args {
 	bool below, all, parent, cgen, gen, uuid, puuid, ruuid, snapshots, readonly, deleted, table;
 	struct gen_filter by_gen, by_cgen;
-	unsigned nsort;
-	struct { enum sort_key key; bool descending; } sort[SORT_MAX];
+	struct sort_keys sort;
 	bool bad;       /* a sort key that is none */
 };
 
@@ -38,27 +37,10 @@ static int parse_sort(void *args, const char *text, struct err *err)
 {
 	static const char *const names[] = { "gen", "ogen", "rootid", "path" };
 	struct list_args *a = args;
+	const char *bad;
+	int len;
 
-	while (*text) {
-		bool descending = *text == '-';
-		const char *word = text + (descending || *text == '+');
-		size_t len = strcspn(word, ","), key = 0;
-
-		if (!len) { /* nothing between two commas */
-			text = word + (*word == ',');
-			continue;
-		}
-		while (key < ARRAY_SIZE(names) && (strlen(names[key]) != len || memcmp(names[key], word, len)))
-			key++;
-		if (key == ARRAY_SIZE(names) || a->nsort == SORT_MAX) {
-			a->bad = true;
-			return 0;
-		}
-		a->sort[a->nsort].key = key;
-		a->sort[a->nsort++].descending = descending;
-		text = word + len;
-		text += *text == ',';
-	}
+	a->bad |= !sort_keys_parse(&a->sort, text, names, ARRAY_SIZE(names), &bad, &len);
 	return 0;
 }
 
@@ -84,25 +66,23 @@ static bool wanted(const struct list_args *a, const struct subvol_info *info, u6
 	return passes(&a->by_gen, le64_get(item->generation)) && passes(&a->by_cgen, le64_get(item->otransid));
 }
 
-static int compare(u64 a, u64 b) { return a < b ? -1 : a > b; }
-
 static int row_cmp(const void *pa, const void *pb, void *arg)
 {
 	const struct subvol_row *x = pa, *y = pb;
 	const struct list_args *a = arg;
 	int c = 0;
 
-	for (unsigned i = 0; !c && i < a->nsort; i++) {
-		switch (a->sort[i].key) {
-		case SORT_GEN: c = compare(le64_get(x->info->item.generation), le64_get(y->info->item.generation)); break;
-		case SORT_OGEN: c = compare(le64_get(x->info->item.otransid), le64_get(y->info->item.otransid)); break;
-		case SORT_ROOTID: c = compare(x->info->id, y->info->id); break;
+	for (unsigned i = 0; !c && i < a->sort.n; i++) {
+		switch ((enum sort_key)a->sort.by[i].key) {
+		case SORT_GEN: c = sort_compare(le64_get(x->info->item.generation), le64_get(y->info->item.generation)); break;
+		case SORT_OGEN: c = sort_compare(le64_get(x->info->item.otransid), le64_get(y->info->item.otransid)); break;
+		case SORT_ROOTID: c = sort_compare(x->info->id, y->info->id); break;
 		case SORT_PATH: c = strcmp(x->path, y->path); break;
 		}
-		if (a->sort[i].descending)
+		if (a->sort.by[i].descending)
 			c = -c;
 	}
-	return c ? c : compare(x->info->id, y->info->id);
+	return c ? c : sort_compare(x->info->id, y->info->id);
 }
 
 struct listing {
@@ -185,7 +165,7 @@ static int collect(struct listing *l)
 			ret = add_row(l, &l->subvols.all.v[i]);
 	if (!ret)
 		ret = place_paths(l);
-	if (!ret && l->rows.len > 1 && l->args->nsort) /* they come by id */
+	if (!ret && l->rows.len > 1 && l->args->sort.n) /* they come by id */
 		qsort_r(l->rows.v, l->rows.len, sizeof(*l->rows.v), row_cmp, (void *)l->args);
 	return ret;
 }

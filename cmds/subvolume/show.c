@@ -95,7 +95,7 @@ static void print_limit(struct cmd_ctx *ctx, const char *label, bool set, u64 va
 {
 	char a[SIZE_TEXT_MAX];
 
-	out_printf(ctx->out, "\t  %s\t%s\n", label, set ? report_size(ctx, value, a) : "-");
+	out_printf(ctx->out, "\t  %s\t%s\n", label, set && value ? report_size(ctx, value, a) : "-");
 }
 
 static void print_qgroup(struct cmd_ctx *ctx, const struct shown *s)
