@@ -34,7 +34,7 @@ populate() {
 	expect 0
 	same ids "256 257 258" "$(btrfs_peer subvolume list m | awk '{print $2}' | xargs)"
 	cd m; run_btrfs subvolume create bare; same bare "Create subvolume './bare'" "$output"
-	run_btrfs subvolume create -i 0/0 x; expect 1; has "qgroupid must not be 0"
+	run_btrfs subvolume create -i 0/0 x; expect 234; has "qgroupid must not be 0"
 	run_btrfs subvolume create -i foo x; expect 255; has "invalid qgroupid or subvolume path: foo"
 	[[ ! -e x ]]
 	run_btrfs subvolume create "$(printf '%0300d' 1)"; expect 1; has "File name too long"
