@@ -143,6 +143,10 @@ INSTALL ?= install
 bin := $(DESTDIR)$(PREFIX)/bin
 sbin := $(DESTDIR)$(PREFIX)/sbin
 share := $(DESTDIR)$(PREFIX)/share
+# Where udev, initramfs-tools and dracut look.
+UDEVDIR ?= $(PREFIX)/lib/udev
+INITRAMFSDIR ?= $(PREFIX)/share/initramfs-tools
+DRACUTDIR ?= $(PREFIX)/lib/dracut/modules.d
 # Programs that are called by name from /sbin (mount, fsck, systemd) have their links there.
 SBIN_LINKS := mkfs.btrfs fsck.btrfs
 install: all
@@ -155,6 +159,11 @@ install: all
 	./btrbox --completion fish >$(share)/fish/vendor_completions.d/btrfs.fish
 	for n in btrbox $$(./btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs.fish $(share)/fish/vendor_completions.d/$$n.fish; done
 	for n in $$(./btrbox --man list); do f=Documentation/man/$$n.md; [ -f $$f ] || f=; ./btrbox --man $$n $$f >$(share)/man/man8/$$n.8 || exit 1; done
+	$(INSTALL) -d $(DESTDIR)$(UDEVDIR)/rules.d $(DESTDIR)$(INITRAMFSDIR)/hooks $(DESTDIR)$(INITRAMFSDIR)/scripts/local-premount $(DESTDIR)$(DRACUTDIR)/91btrbox
+	for f in scripts/system/udev/*.rules; do sed 's|@BINDIR@|$(PREFIX)/bin|' $$f >$(DESTDIR)$(UDEVDIR)/rules.d/$${f##*/} || exit 1; done
+	$(INSTALL) -m 755 scripts/system/initramfs/hooks/btrfs $(DESTDIR)$(INITRAMFSDIR)/hooks/btrfs
+	$(INSTALL) -m 755 scripts/system/initramfs/scripts/local-premount/btrfs $(DESTDIR)$(INITRAMFSDIR)/scripts/local-premount/btrfs
+	$(INSTALL) -m 755 scripts/system/dracut/91btrbox/module-setup.sh $(DESTDIR)$(DRACUTDIR)/91btrbox/module-setup.sh
 
 problems:
 	Documentation/problems.py
@@ -175,7 +184,7 @@ FORCE:
 ## make bench      measures ours and the distribution's; B= picks works
 ## make fuzz       runs the fuzz targets; F= picks one
 ## make static     one static binary, btrbox.static
-## make install    PREFIX (/usr/local), DESTDIR: program, links, completion, manual pages
+## make install    PREFIX (/usr/local), DESTDIR: program, links, completion, manual pages; UDEVDIR, INITRAMFSDIR, DRACUTDIR: rules and ramdisk hooks
 ## make problems Documentation/problems.md from the table of problems
 ## make deps       installs what building, testing and the demo need
 ## make clean
