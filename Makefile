@@ -149,21 +149,25 @@ INITRAMFSDIR ?= $(PREFIX)/share/initramfs-tools
 DRACUTDIR ?= $(PREFIX)/lib/dracut/modules.d
 # Programs that are called by name from /sbin (mount, fsck, systemd) have their links there.
 SBIN_LINKS := mkfs.btrfs fsck.btrfs
-install: all
+install: $(BUILD)/btrbox
 	$(INSTALL) -d $(bin) $(sbin) $(share)/bash-completion/completions $(share)/zsh/site-functions $(share)/fish/vendor_completions.d $(share)/man/man8
 	$(INSTALL) -m 755 $(BUILD)/btrbox $(bin)/btrbox
-	for n in $$(./btrbox --list); do case " $(SBIN_LINKS) " in *" $$n "*) ln -sfn ../bin/btrbox $(sbin)/$$n ;; *) ln -sfn btrbox $(bin)/$$n ;; esac; done
-	./btrbox --completion bash >$(share)/bash-completion/completions/btrfs
-	for n in btrbox $$(./btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs $(share)/bash-completion/completions/$$n; done
-	./btrbox --completion zsh >$(share)/zsh/site-functions/_btrfs
-	./btrbox --completion fish >$(share)/fish/vendor_completions.d/btrfs.fish
-	for n in btrbox $$(./btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs.fish $(share)/fish/vendor_completions.d/$$n.fish; done
-	for n in $$(./btrbox --man list); do f=Documentation/man/$$n.md; [ -f $$f ] || f=; ./btrbox --man $$n $$f >$(share)/man/man8/$$n.8 || exit 1; done
+	for n in $$($(BUILD)/btrbox --list); do case " $(SBIN_LINKS) " in *" $$n "*) ln -sfn ../bin/btrbox $(sbin)/$$n ;; *) ln -sfn btrbox $(bin)/$$n ;; esac; done
+	$(BUILD)/btrbox --completion bash >$(share)/bash-completion/completions/btrfs
+	for n in btrbox $$($(BUILD)/btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs $(share)/bash-completion/completions/$$n; done
+	$(BUILD)/btrbox --completion zsh >$(share)/zsh/site-functions/_btrfs
+	$(BUILD)/btrbox --completion fish >$(share)/fish/vendor_completions.d/btrfs.fish
+	for n in btrbox $$($(BUILD)/btrbox --list); do [ $$n = btrfs ] || ln -sfn btrfs.fish $(share)/fish/vendor_completions.d/$$n.fish; done
+	for n in $$($(BUILD)/btrbox --man list); do f=Documentation/man/$$n.md; [ -f $$f ] || f=; $(BUILD)/btrbox --man $$n $$f >$(share)/man/man8/$$n.8 || exit 1; done
+	ln -sfn btrfs.8 $(share)/man/man8/btrbox.8
 	$(INSTALL) -d $(DESTDIR)$(UDEVDIR)/rules.d $(DESTDIR)$(INITRAMFSDIR)/hooks $(DESTDIR)$(INITRAMFSDIR)/scripts/local-premount $(DESTDIR)$(DRACUTDIR)/91btrbox
 	for f in scripts/system/udev/*.rules; do sed 's|@BINDIR@|$(PREFIX)/bin|' $$f >$(DESTDIR)$(UDEVDIR)/rules.d/$${f##*/} || exit 1; done
 	$(INSTALL) -m 755 scripts/system/initramfs/hooks/btrfs $(DESTDIR)$(INITRAMFSDIR)/hooks/btrfs
 	$(INSTALL) -m 755 scripts/system/initramfs/scripts/local-premount/btrfs $(DESTDIR)$(INITRAMFSDIR)/scripts/local-premount/btrfs
 	$(INSTALL) -m 755 scripts/system/dracut/91btrbox/module-setup.sh $(DESTDIR)$(DRACUTDIR)/91btrbox/module-setup.sh
+
+deb: ensure-deps
+	@scripts/mkdeb
 
 problems:
 	Documentation/problems.py
@@ -173,7 +177,7 @@ help:
 clean:
 	rm -rf build build-* btrbox btrbox.static links
 FORCE:
-.PHONY: all links test-programs fuzz-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install problems help clean FORCE
+.PHONY: all links test-programs fuzz-programs units bench-programs test test-full asan tsan bench fuzz demo deps ensure-deps static install deb problems help clean FORCE
 -include $(OBJS:.o=.d) $(UNITS:=.d) $(BENCHES:=.d) $(DRIVERS:=.d)
 
 ## make            builds btrbox and the folder links/
@@ -185,6 +189,7 @@ FORCE:
 ## make fuzz       runs the fuzz targets; F= picks one
 ## make static     one static binary, btrbox.static
 ## make install    PREFIX (/usr/local), DESTDIR: program, links, completion, manual pages; UDEVDIR, INITRAMFSDIR, DRACUTDIR: rules and ramdisk hooks
+## make deb        build-deb/btrbox_VERSION_ARCH.deb, which takes the place of btrfs-progs; the same bytes each time
 ## make problems Documentation/problems.md from the table of problems
 ## make deps       installs what building, testing and the demo need
 ## make clean

@@ -107,7 +107,7 @@ complete_bash() {
 
 @test "make install puts program, links, completion and pages in place" {
 	[[ $(readlink -f "$BTRBOX") == "$TOP/build/btrbox" ]] || skip "installs the plain build, and another one is tested"
-	make -s -C "$TOP" -o all install DESTDIR="$T/root" PREFIX=/usr
+	make -s -C "$TOP" -o build/btrbox install DESTDIR="$T/root" PREFIX=/usr
 	[[ $(root/usr/bin/btrfs --version) == "$("$BTRBOX" --version)" ]]
 	for p in $("$BTRBOX" --list); do
 		[[ $(readlink -f root/usr/bin/$p) == "$T/root/usr/bin/btrbox" || $(readlink -f root/usr/sbin/$p) == "$T/root/usr/bin/btrbox" ]]

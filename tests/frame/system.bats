@@ -5,7 +5,7 @@ setup() { load ../lib; begin; }
 teardown() { finish; }
 
 plain_build() { [[ $(readlink -f "$BTRBOX") == "$TOP/build/btrbox" ]] || skip "installs the plain build, and another one is tested"; }
-install_root() { make -s -C "$TOP" -o all install DESTDIR="$T/root" PREFIX=/usr "$@"; }
+install_root() { make -s -C "$TOP" -o build/btrbox install DESTDIR="$T/root" PREFIX=/usr "$@"; }
 # What initramfs-tools gives its hooks: the real functions where they are installed, else the two that we use.
 hook_functions() {
 	if [[ -f /usr/share/initramfs-tools/hook-functions ]]; then
@@ -120,4 +120,46 @@ btrfs device scan" "$(cat calls)"
 	boot ROOT=UUID=x FOUND="$dev" READY_AFTER=3
 	same ready 3 "$(grep -c "^btrfs device ready $dev\$" calls)"; same slept 2 "$(grep -c slept calls)"; same output "" "$output"
 	boot ROOT="$dev" READY_AFTER=99 ROOTDELAY=4; has "not all devices of the root filesystem $dev have come"; same slept 4 "$(grep -c slept calls)"
+}
+
+# package LAYOUT: out/btrbox_*.deb of this build; its path goes to $DEB.
+package() {
+	DEB_BUILD=build DEB_OUT=$T/out DEB_LAYOUT=$1 SOURCE_DATE_EPOCH=1700000000 "$TOP/scripts/mkdeb" >made
+	DEB=$(echo out/btrbox_*.deb); grep -q "/$DEB: " made
+}
+# The package manager on a root of our own.
+pkg() { dpkg --root="$T/sys" --force-not-root --force-depends --force-script-chrootless --log="$T/dpkg.log" "$@" 2>&1; }
+
+@test "the package takes the place of btrfs-progs, and leaves nothing when it goes" {
+	plain_build; need_cmd dpkg-deb dpkg-shlibdeps
+	package split
+	dpkg-deb -c "$DEB" | awk '{ print $6 }' >list
+	for p in $("$BTRBOX" --list); do grep -qE "^\./s?bin/$p\$" list; grep -q "man8/$p.8.gz" list; done
+	for f in lib/udev/rules.d/64-btrfs-dm.rules usr/share/initramfs-tools/hooks/btrfs usr/share/bash-completion/completions/btrfs usr/share/doc/btrbox/copyright \
+	         usr/share/doc/btrbox/changelog.Debian.gz usr/share/doc/btrbox/changelog.gz usr/share/zsh/vendor-completions/_btrfs; do grep -qx "./$f" list; done
+	! dpkg-deb -c "$DEB" | awk '{ print $2 }' | grep -v root/root
+	same conflicts "btrfs-progs" "$(dpkg-deb -f "$DEB" Conflicts)"; same replaces "btrfs-progs" "$(dpkg-deb -f "$DEB" Replaces)"
+	same provides "btrfs-progs (= 6.19)" "$(dpkg-deb -f "$DEB" Provides)"
+	dpkg-deb -f "$DEB" Depends | grep -q libc6; dpkg-deb -f "$DEB" Depends | grep -q libblkid1
+	# what is there before
+	mkdir -p old/DEBIAN old/bin old/usr/share/man/man8 sys/var/lib/dpkg/info sys/var/lib/dpkg/updates sys/usr/bin sys/usr/sbin sys/usr/lib
+	for d in bin sbin lib; do ln -s usr/$d sys/$d; done
+	touch sys/var/lib/dpkg/status sys/var/lib/dpkg/available
+	printf 'Package: btrfs-progs\nVersion: 6.2-1\nArchitecture: all\nMaintainer: x <x@y>\nDescription: old\n' >old/DEBIAN/control
+	echo old >old/bin/btrfs; echo old >old/bin/btrfs-convert; echo old >old/usr/share/man/man8/btrfs.8.gz
+	dpkg-deb --root-owner-group -b old old.deb >/dev/null
+	pkg -i old.deb >/dev/null; [[ $(cat sys/usr/bin/btrfs) == old ]]
+	run pkg -i --auto-deconfigure -B --force-conflicts "$DEB"; expect 0
+	pkg --purge btrfs-progs >/dev/null || true
+	[[ $(sys/usr/bin/btrfs --version) == "$("$BTRBOX" btrfs --version)" ]]; [[ -L sys/usr/sbin/mkfs.btrfs && ! -e sys/usr/bin/btrfs-convert ]]
+	zcat sys/usr/share/man/man8/btrfs.8.gz | grep -q '^.SH NAME'; zcat sys/usr/share/man/man8/btrbox.8.gz | grep -q '^.SH NAME'
+	run pkg --purge btrbox; expect 0
+	same "what is left" "" "$(find sys -type f ! -path '*/var/lib/dpkg/*'; find sys -type l | grep -v '^sys/s\?bin$\|^sys/lib$')"
+}
+
+@test "the package has the same bytes each time, and the layout that is asked for" {
+	plain_build; need_cmd dpkg-deb dpkg-shlibdeps
+	package merged
+	dpkg-deb -c "$DEB" | awk '{ print $6 }' >list; grep -qx ./usr/bin/btrfs list; grep -qx ./usr/lib/udev/rules.d/64-btrfs-dm.rules list; ! grep -q '^./s\?bin/' list
+	mv "$DEB" first; touch "$TOP/build/btrbox"; (umask 077; package merged); cmp first "$DEB"
 }
