@@ -146,28 +146,38 @@ static void copy_damaged(struct sink *s, const struct file_piece *p, u64 off, u6
 	}
 }
 
+/* Copies n bytes. True: they are all there. */
+static bool copy_chunk(struct sink *s, const struct file_piece *p, u64 off, u64 n)
+{
+	struct copyout *c = s->k->c;
+	struct err err;
+	int ret = file_piece_read(c->fs, p, off, s->k->buf, n, unsummed(s), &err);
+
+	if (!ret)
+		put(s, s->k->buf, p->start + off, n);
+	else if (ret == -ENOMEM || ret == -EINTR)
+		copyout_stop(c, ret, "%s", err_text(&err));
+	else
+		copy_damaged(s, p, off, n, KiB(64));
+	return !ret && !s->failed && !c->stop;
+}
+
 static void copy_range(struct sink *s, const struct file_piece *p, u64 off, u64 len)
 {
 	struct copyout *c = s->k->c;
-	u64 shared = s->share ? share_try(s->k, s->share, p, off, len, s->fd) : 0;
 
-	if (shared) {
-		s->end = max_t(u64, s->end, p->start + off + shared);
-		s->k->shared += shared;
-		off += shared;
-		len -= shared;
-	}
 	while (len && !s->failed && !c->stop) {
-		u64 n = min_t(u64, len, COPY_CHUNK);
+		u64 n = s->share ? len : min_t(u64, len, COPY_CHUNK);
 		struct err err;
-		int ret = file_piece_read(c->fs, p, off, s->k->buf, n, unsummed(s), &err);
 
-		if (!ret)
-			put(s, s->k->buf, p->start + off, n);
-		else if (ret == -ENOMEM || ret == -EINTR)
-			copyout_stop(c, ret, "%s", err_text(&err));
-		else
-			copy_damaged(s, p, off, n, KiB(64));
+		if (!s->share) {
+			copy_chunk(s, p, off, n);
+		} else if (share_next(s->k, s->share, p, off, &n, s->fd)) {
+			s->end = max_t(u64, s->end, p->start + off + n);
+			s->k->shared += n;
+		} else {
+			share_settle(s->k, copy_chunk(s, p, off, n));
+		}
 		off += n;
 		len -= n;
 		if (env_check_interrupt(c->env, &err))
@@ -204,8 +214,8 @@ static void finish(struct sink *s, const struct whole *w, u64 end, bool damaged,
 		note_failed(k->c, s->dir, s->name, "closing failed: %s", strerror(errno));
 		remove = true;
 	}
-	if (s->share)
-		share_done(k->c, s->share, !remove && !damaged);
+	if (remove && s->share)
+		share_forget(k->c, s->share);
 	if (remove)
 		links_remove(k, s->dir, w->inode.ino, s->name);
 	else if (w->inode.nlink > 1)
@@ -219,10 +229,8 @@ static void copy_small(struct worker *k, struct cdir *d, const char *name, int f
 	struct err err;
 	int ret;
 
-	if (k->c->can_reflink && k->w.pieces.len)
-		s.share = shared_name_new(d, name);
-	if (s.share)
-		share_enter(k->c, s.share);
+	if (k->w.pieces.len)
+		s.share = shared_name_of(k->c, d, name, fd);
 	for (;;) {
 		lost_extents(&s, &k->w);
 		for (size_t i = 0; i < k->w.pieces.len && !s.failed && !k->c->stop; i++)
@@ -235,8 +243,6 @@ static void copy_small(struct worker *k, struct cdir *d, const char *name, int f
 	}
 	flush_bad(&s);
 	finish(&s, &k->w, s.end, s.damaged, s.failed);
-	if (s.share)
-		share_leave(k->c, s.share);
 	shared_name_put(k->c, s.share);
 }
 
@@ -296,8 +302,6 @@ static void copy_big_part(struct worker *k, struct cfile *f)
 	struct parts parts = VEC_INIT;
 	bool more, withdrawn, last;
 
-	if (s.share)
-		share_enter(k->c, shared_name_hold(s.share));
 	for (;;) {
 		pthread_mutex_lock(&f->lock);
 		more = take_parts(k, f, &parts, &s);
@@ -325,9 +329,6 @@ static void copy_big_part(struct worker *k, struct cfile *f)
 		finish(&s, &f->w, f->end, f->damaged, f->failed);
 		cfile_free(k->c, f);
 	}
-	if (s.share)
-		share_leave(k->c, s.share);
-	shared_name_put(k->c, s.share);
 }
 
 /* Asks for one more helper as long as there is enough to do, and helps. */
@@ -357,8 +358,7 @@ static struct cfile *cfile_new(struct worker *k, struct cdir *d, const char *nam
 	f->w = k->w;
 	whole_init(&k->w);
 	snprintf(f->name, sizeof(f->name), "%s", name);
-	if (k->c->can_reflink)
-		f->share = shared_name_new(d, name);
+	f->share = shared_name_of(k->c, d, name, fd);
 	return f;
 }
 

@@ -52,12 +52,11 @@ struct cfile {
 };
 
 /* A name under which data can be found again in the target, to link to it or to share its extents. */
-enum name_state { NAME_COPYING, NAME_COMPLETE, NAME_UNUSABLE };
 struct shared_name {
 	struct cdir *dir;
 	_Atomic unsigned refs;
-	enum name_state state;        /* this and the counts: under the lock of struct share */
-	unsigned copiers, waiters;    /* workers that copy its data; those of them that wait for another file */
+	u64 host_ino;                 /* for reflinks: the file that has, or had, this name */
+	bool gone;                    /* and it has been removed; under the lock of struct share */
 	char name[];
 };
 
@@ -90,6 +89,8 @@ struct worker {
 	struct strbuf path;    /* scratch */
 	struct shared_name *src; /* held: the file behind src_fd */
 	int src_fd;
+	u32 claims[4];         /* parts of extents that others wait for */
+	unsigned nclaims;
 	u64 files, dirs, others, links, bytes, shared; /* added up at the end */
 };
 
@@ -186,6 +187,8 @@ void csubs_fini(struct copyout *c);
 /* First time here? -ELOOP if not, -ENOMEM. */
 int csub_enter_dir(struct copyout *c, struct csub *sub, u64 ino);
 struct shared_name *shared_name_new(struct cdir *dir, const char *name);
+/* The name under which fd was just made, for reflinks. NULL: there will be none. */
+struct shared_name *shared_name_of(struct copyout *c, struct cdir *dir, const char *name, int fd);
 struct shared_name *shared_name_hold(struct shared_name *n);
 void shared_name_put(struct copyout *c, struct shared_name *n);
 void clink_free(struct copyout *c, struct clink *l);
@@ -218,13 +221,12 @@ void meta_other(struct worker *k, const struct cdir *d, int dirfd, const char *n
 /* reflink.c */
 int share_init(struct copyout *c);
 void share_fini(struct copyout *c);
-/* Bytes from off on, of len, that were cloned from a file that has them already; 0: none. Otherwise name is remembered as the one that will. */
-u64 share_try(struct worker *k, struct shared_name *name, const struct file_piece *p, u64 off, u64 len, int fd);
-/* A worker begins, and ends, copying data of this file. */
-void share_enter(struct copyout *c, struct shared_name *name);
-void share_leave(struct copyout *c, struct shared_name *name);
-/* The file is complete, or will never be. */
-void share_done(struct copyout *c, struct shared_name *name, bool usable);
+/* The first of the *len bytes from off on. True: *len of them were cloned from where they are already. False: *len of them have to be copied,
+ * and share_settle has to be called soon, for others may wait: is every byte in the file, as it should be? */
+bool share_next(struct worker *k, struct shared_name *name, const struct file_piece *p, u64 off, u64 *len, int fd);
+void share_settle(struct worker *k, bool whole);
+/* The file under this name is about to be removed. */
+void share_forget(struct copyout *c, struct shared_name *name);
 void worker_drop_source(struct worker *k);
 
 /* report.c */

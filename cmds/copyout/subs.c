@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What was met already: subvolumes, directories (each is copied once, so that a filesystem whose directories form loops or join again
  * cannot keep us forever), files with several names. */
+#include <sys/stat.h>
 #include "cmds/copyout/internal.h"
 #include "common/mem.h"
 
@@ -44,6 +45,19 @@ struct shared_name *shared_name_new(struct cdir *dir, const char *name)
 	n->dir = cdir_hold(dir);
 	n->refs = 1;
 	memcpy(n->name, name, len);
+	return n;
+}
+
+struct shared_name *shared_name_of(struct copyout *c, struct cdir *dir, const char *name, int fd)
+{
+	struct shared_name *n;
+	struct stat st;
+
+	if (!c->can_reflink || fstat(fd, &st))
+		return NULL;
+	n = shared_name_new(dir, name);
+	if (n)
+		n->host_ino = st.st_ino;
 	return n;
 }
 

@@ -191,16 +191,44 @@ whole() {
 	umount_fs m
 	mk_fs kernel u.img 500M -
 	mount_fs u.img n
-	# one worker shares all there is; several may copy what another is just at, rather than wait for each other
-	run_btrfs offline --jobs 1 t.img --format json get -r / n/out
-	expect 0
-	cmp n/out/a n/out/d/b
-	same hash "$(hash_of t.img:/)" "$(hash_of n/out)"
-	sync -f n
-	shared=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["get"][0]["shared-bytes"])' <<<"$output")
-	((shared > 40000000)) || { echo "# only $shared bytes were shared"; return 1; }
-	total=$(df -B1 --output=used n | tail -n 1)
-	((total < 30000000)) || { echo "# $total bytes are used"; return 1; }
+	for jobs in 1 2 7; do
+		rm -rf n/out; sync -f n
+		run_btrfs offline --jobs $jobs t.img --format json get -r / n/out
+		expect 0
+		cmp n/out/a n/out/d/b
+		same hash "$(hash_of t.img:/)" "$(hash_of n/out)"
+		sync -f n
+		shared=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["get"][0]["shared-bytes"])' <<<"$output")
+		((shared > 40000000)) || { echo "# only $shared bytes were shared"; return 1; }
+		total=$(df -B1 --output=used n | tail -n 1)
+		((total < 30000000)) || { echo "# $total bytes are used"; return 1; }
+	done
+}
+
+@test "what is shared depends neither on the order of the files nor on the number of jobs" { # bats test_tags=root
+	need_kernel
+	mk_fs kernel t.img 300M -
+	for options in max_inline=0 compress-force=zstd; do
+		mount_fs t.img m $options
+		python3 "$TOP/tests/offline/shares.py" m
+		umount_fs m
+	done
+	mk_fs kernel u.img 300M -
+	mount_fs u.img n
+	want=
+	for jobs in 1 2 7; do
+		rm -rf n/out
+		run_btrfs offline --jobs $jobs t.img --format json get -r / n/out
+		expect 0
+		same "hash, $jobs jobs" "$(hash_of t.img:/)" "$(hash_of n/out)"
+		sync -f n
+		# what two trees do not share with each other is what they take on the disk
+		got=$("$PEER" filesystem du -s --raw n/out | awk 'END {print $3}')
+		[[ $want ]] || want=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["get"][0]["shared-bytes"])' <<<"$output")
+		same "shared, $jobs jobs" "$want" "$(python3 -c 'import json, sys; print(json.load(sys.stdin)["get"][0]["shared-bytes"])' <<<"$output")"
+		# three sources and the ends, twice, and no byte of the rest
+		((got <= 2 * (3 * 4194304 + 3 * 24576))) || { echo "# $jobs jobs: $got bytes of the target are there once more"; return 1; }
+	done
 }
 
 @test "a full target ends it with an error and leaves no short file" { # bats test_tags=root
