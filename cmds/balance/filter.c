@@ -219,7 +219,7 @@ void filter_dump(struct cmd_ctx *ctx, const struct kbalance *b)
 int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b, int ret)
 {
 	if (!ret) {
-		out_printf(ctx->out, "Done, had to relocate %llu out of %llu chunks\n", b->completed, b->considered);
+		cmd_say(ctx, 1, "Done, had to relocate %llu out of %llu chunks\n", b->completed, b->considered);
 		return 0;
 	}
 	if (ret == -ECANCELED && (b->pausing || b->cancelling)) {

@@ -129,7 +129,7 @@ static int run(struct cmd_ctx *ctx, const struct start_args *a, struct kbalance 
 	warn_conversion(ctx, a, b, h);
 	if (env_check_interrupt(ctx->env, &ctx->err))
 		return 1;
-	if (a->verbose || cmd_level(ctx) > 1)
+	if (a->verbose || ctx->verbosity > 0) /* a single -v counts, though it is the default level (cli 2.2) */
 		filter_dump(ctx, b);
 	if (a->background) {
 		pid = background_fork(ctx, false);
@@ -174,7 +174,7 @@ static const struct opt start_opts[] = {
 	OPT_FLAG(0, "background", background, "run the balance as a background process"),
 	OPT_FLAG(0, "bg", background, NULL),
 	OPT_FLAG(0, "enqueue", enqueue, "wait if there's another exclusive operation running, otherwise continue"),
-	OPT_FLAG('v', NULL, verbose, NULL),
+	OPT_FLAG('v', "verbose", verbose, NULL),
 	OPT_END
 };
 #undef OPT_STRUCT

@@ -59,7 +59,7 @@ static int scan_run(struct cmd_ctx *ctx, void *args)
 	const struct scan_args *a = args;
 	int status = 0, ret;
 
-	if (a->forget && a->all && ctx->argc)
+	if (a->forget && a->all)
 		return cmd_usage(ctx);
 	if (a->forget)
 		return forget(ctx);

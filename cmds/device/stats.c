@@ -167,7 +167,7 @@ static int read_all(struct cmd_ctx *ctx, const struct stats_args *a, struct coun
 	struct host h = { .fd = -1 };
 	struct stat st;
 	bool device = !stat(arg, &st) && S_ISBLK(st.st_mode);
-	int ret = a->offline ? HOST_OFFLINE : host_open(ctx, arg, HOST_DEVICE, &h);
+	int ret = a->offline ? HOST_OFFLINE : host_open(ctx, arg, HOST_DIR | HOST_DEVICE, &h);
 
 	if (ret == HOST_OFFLINE)
 		return a->reset ? cmd_error(ctx, "'%s' is not a mounted btrfs device: the counters of an unmounted filesystem cannot be reset", arg) : read_offline(ctx, list);

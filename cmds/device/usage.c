@@ -85,6 +85,8 @@ static int usage_run(struct cmd_ctx *ctx, void *args)
 		ret = report_usage(ctx, ctx->argv[i], &u);
 		if (ret)
 			break;
+		if (i && !ctx->json)
+			out_puts(ctx->out, "\n");
 		for (size_t d = 0; d < u.devices.len; d++) {
 			if (ctx->json)
 				json_device(ctx->out, &u, &u.devices.v[d]);

@@ -363,11 +363,13 @@ static int run(struct cmd_ctx *ctx, const struct start_args *a, bool resume)
 
 static int start_run(struct cmd_ctx *ctx, void *args)
 {
+	((struct start_args *)args)->quiet |= !cmd_level(ctx);
 	return run(ctx, args, false);
 }
 
 static int resume_run(struct cmd_ctx *ctx, void *args)
 {
+	((struct start_args *)args)->quiet |= !cmd_level(ctx);
 	return run(ctx, args, true);
 }
 

@@ -48,7 +48,7 @@ static void show_devices(struct cmd_ctx *ctx, const struct scrub_place *p, struc
 			scrub_json(ctx->out, r, &own);
 			out_end(ctx->out);
 		} else {
-			out_printf(ctx->out, "\nScrub device %s (id %llu) %s\n", d->info.path, d->info.devid, own.running ? "status" : r && r->t_start ? "history" : "no stats");
+			out_printf(ctx->out, "\nScrub device %s (id %llu) %s\n", d->info.path, d->info.devid, own.running ? "status" : r && r->t_start ? "history" : "");
 			scrub_report(ctx, r, &own);
 		}
 	}

@@ -48,7 +48,7 @@ static int commit(struct cmd_ctx *ctx, int fd, const char *what)
 	return ret ? cmd_error(ctx, "unable to wait for commit after deleting %s: %s", what, strerror(-ret)) : 0;
 }
 
-static int remember(struct deletion *d, const struct host *h, const char *path)
+static int remember(struct deletion *d, const struct host *h)
 {
 	char uuid[UUID_TEXT_MAX];
 	struct seen seen;
@@ -60,7 +60,7 @@ static int remember(struct deletion *d, const struct host *h, const char *path)
 	seen.fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
 	if (seen.fd < 0 || vec_push(&d->seen, seen))
 		return cmd_error(d->ctx, "not enough memory");
-	cmd_say(d->ctx, 2, "  new fs is found for '%s', fsid: %s\n", path, uuid_format(h->info.fsid, uuid));
+	cmd_say(d->ctx, 2, "  new fs is found for '%s', fsid: %s\n", h->path, uuid_format(h->info.fsid, uuid));
 	return 0;
 }
 
@@ -103,7 +103,7 @@ static int delete_entry(struct deletion *d, const char *path, u64 id, const stru
 		else if (d->args->each)
 			ret = commit(d->ctx, fd, path);
 		else if (d->args->after)
-			ret = remember(d, h, path);
+			ret = remember(d, h);
 		close(fd);
 	}
 	return ret;

