@@ -459,7 +459,6 @@ static int restore_run(struct cmd_ctx *ctx, void *args)
 }
 
 static const char *const restore_details[] = {
-	"",
 	"Goes on past damage; what was lost and why is listed at the end.",
 	"Compression support: zlib, lzo, zstd",
 	NULL

@@ -112,7 +112,16 @@ static int show_scanned(struct showing *sh)
 	return ret;
 }
 
-/* The devices that a device or image leads to. */
+static int add_found(struct cmd_ctx *ctx, struct found_devices *found, struct found_device f, const char *path)
+{
+	f.path = mem_strdup(path);
+	if (f.path && !vec_push(found, f))
+		return 0;
+	free(f.path);
+	return err_nomem(&ctx->err);
+}
+
+/* The devices that a device or image leads to. A metadata dump stands for the device that its superblock is of. */
 static int find_by_device(struct cmd_ctx *ctx, const struct target *t, struct found_devices *found)
 {
 	struct volume_args args = VOLUME_ARGS_INIT;
@@ -125,18 +134,13 @@ static int find_by_device(struct cmd_ctx *ctx, const struct target *t, struct fo
 	ret = volume_open(ctx->env, &args, &vol, &ctx->err);
 	if (ret)
 		return ret;
+	if (vol->source)
+		ret = add_found(ctx, found, (struct found_device){ .sb = vol->sb, .size = le64_get(vol->sb.dev_item.total_bytes) }, t->devices.v[0]);
 	for (size_t i = 0; !ret && i < vol->devices.len; i++) {
 		struct device *d = vol->devices.v[i];
-		struct found_device f = { .sb = d->sb };
 
-		if (!d->bdev)
-			continue;
-		f.size = d->bdev->size;
-		f.path = mem_strdup(d->path);
-		if (!f.path || vec_push(found, f)) {
-			free(f.path);
-			ret = err_nomem(&ctx->err);
-		}
+		if (d->bdev)
+			ret = add_found(ctx, found, (struct found_device){ .sb = d->sb, .size = d->bdev->size }, d->path);
 	}
 	volume_close(vol);
 	return ret;

@@ -127,9 +127,16 @@ int devset_check_seeds(const struct volume *vol, struct err *err)
 	return ret;
 }
 
+/* Does the device itself say that it is part of this filesystem? */
+static bool says_ours(const struct volume *vol, const struct device *d)
+{
+	return d->bdev && !memcmp(super_metadata_uuid(&d->sb), super_metadata_uuid(&vol->sb), BTRFS_FSID_SIZE);
+}
+
 int volume_add_dev_item(struct volume *vol, const struct disk_dev_item *item, struct err *err)
 {
 	struct device *d = volume_need_device(vol, le64_get(item->devid), item->uuid);
+	char theirs[UUID_TEXT_MAX], ours[UUID_TEXT_MAX];
 	int ret = 0;
 
 	if (!d)
@@ -140,6 +147,12 @@ int volume_add_dev_item(struct volume *vol, const struct disk_dev_item *item, st
 	d->total_bytes = le64_get(item->total_bytes);
 	d->bytes_used = le64_get(item->bytes_used);
 	d->seed = memcmp(d->fsid, super_metadata_uuid(&vol->sb), sizeof(d->fsid)) && !(le64_get(vol->sb.flags) & BTRFS_SUPER_FLAG_CHANGING_FSID);
+	if (d->seed && says_ours(vol, d)) {
+		if (!(vol->flags & VOLUME_LENIENT))
+			return err_set(err, -EUCLEAN, "the item of device %llu says that it belongs to filesystem %s, but the superblock of %s says %s", d->devid,
+				       uuid_format(d->fsid, theirs), d->path, uuid_format(super_metadata_uuid(&d->sb), ours));
+		d->seed = false;
+	}
 	if (d->seed && !vol->source)
 		ret = volume_add_seed(vol, d->fsid, err);
 	return ret ? ret : check_seed(vol, d, err);

@@ -208,3 +208,22 @@ print(*[ascii(e["name"])[1:-1] for d in json.load(sys.stdin)["ls"] for e in d["e
 	run_btrfs offline hash --times some m
 	expect 1
 }
+
+@test "filesystem show of a metadata dump shows the filesystem that was dumped" {
+	mk_fs peer t.img 200M -
+	btrfs_ours filesystem show t.img >want
+	"$BTRBOX" btrfs-image t.img t.dump
+	same show "$(sed 's/t\.img/t.dump/' want)" "$(btrfs_ours filesystem show t.dump)"
+}
+
+@test "a device whose item names another filesystem is not taken for a seed" {
+	mk_fs peer t.img 200M -
+	off t.img field set --no-undo chunk:1,DEV_ITEM,1 fsid=bad00000-1111-2222-3333-444444444444
+	run_btrfs filesystem df t.img
+	expect 1
+	has "the item of device 1 says that it belongs to filesystem bad00000-1111-2222-3333-444444444444, but the superblock of t.img says "
+	run_btrfs check t.img
+	expect 1
+	has "device 1 belongs to another filesystem"
+	has "[7/8] checking root refs"
+}

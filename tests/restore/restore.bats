@@ -236,6 +236,57 @@ damaged() {
 	same "with all their files" 101 "$(find "${nameless[0]}" -type f | wc -l)"
 }
 
+# kept: what the links lead to is as it was, and nothing is new beside the target
+kept() { same "outside $1" "$outside" "$(find victim box -mindepth 1 -maxdepth 1 -printf '%p %y %m %l\n' | sort; cat victim/file)"; }
+
+@test "links and devices in the target, or in the filesystem, lead nowhere else" {
+	mkdir -p victim/dir box/in first second/{dir,up,new}
+	echo precious >victim/file
+	chmod 600 victim/file
+	outside=$(find victim box -mindepth 1 -maxdepth 1 -printf '%p %y %m %l\n' | sort; cat victim/file)
+	ln -s "$T/victim" first/dir
+	ln -s ../.. first/up
+	ln -s "$T/victim/file" first/file
+	ln -s "$T/victim/fresh" first/fresh
+	ln -s "$T/victim/newdir" first/new
+	for f in dir/file dir/more up/escaped new/x file fresh; do echo evil >"second/$f"; done
+	chmod 777 second/dir second/up second/file
+	mk_fs peer a.img 200M first
+	mk_fs peer b.img 200M second
+	for options in -S '-S -o' '-m -x' '-m -o' '-mxS' '-mxSo'; do
+		rm -rf box/in; mkdir box/in
+		run_btrfs restore -smSx a.img box/in
+		expect 0
+		same "the links" "$T/victim" "$(readlink box/in/dir)"
+		# shellcheck disable=SC2086
+		run timeout 60 "$BTRBOX" btrfs restore $options b.img box/in
+		kept "after restore $options"
+		run timeout 60 "$BTRBOX" btrfs offline b.img get -r $([[ $options != *o ]] || echo -f) / box/in
+		kept "after get"
+	done
+	# What an entry says and what its inode is need not agree.
+	ino() { btrfs_ours offline "$1" ls -id "$2" | awk '{print $1}'; }
+	local mode name
+	for mode in 0120777 0060666 0104777 0; do
+		for name in file dir; do
+			cp b.img h.img
+			python3 "$TOP/tests/leafedit.py" h.img field "$(ino b.img $name)" mode $((mode))
+			rm -rf box/in; mkdir box/in
+			timeout 60 "$BTRBOX" btrfs restore -smxS h.img box/in >log 2>&1 || true
+			kept "after restore of a $name with mode $mode"
+			[[ ! -b box/in/$name && ! -c box/in/$name ]] || { echo "# restore made a device"; return 1; }
+			rm -rf box/in; mkdir box/in
+			timeout 60 "$BTRBOX" btrfs offline h.img get -r / box/in >log 2>&1 || true
+			kept "after get of a $name with mode $mode"
+		done
+		cp a.img h.img
+		python3 "$TOP/tests/leafedit.py" h.img field "$(ino a.img file)" mode $((mode))
+		rm -rf box/in; mkdir box/in
+		timeout 60 "$BTRBOX" btrfs restore -smxS h.img box/in >log 2>&1 || true
+		kept "after restore of a link with mode $mode"
+	done
+}
+
 @test "no damaged or crafted image crashes it or keeps it" {
 	need_shared images/crafted
 	need_cmd xz
