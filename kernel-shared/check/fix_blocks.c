@@ -429,7 +429,28 @@ static void scan_told(void *arg, unsigned device, u64 done, bool end)
 		r->ops->scanned(r->ops->arg, device, done, end);
 }
 
-static int take_scanned(struct rewrite *w, const struct chunk_scan *s, struct mended_items *items, struct err *err)
+/* A device extent of today belongs to the chunk. */
+static bool is_allocated(struct rewrite *w, const struct scan_chunk *c)
+{
+	struct err ignored = ERR_INIT;
+
+	for (unsigned i = 0; w->fs->dev_tree && i < le16_get(c->item->num_stripes); i++) {
+		struct key key = KEY(le64_get(c->item->stripes[i].devid), BTRFS_DEV_EXTENT_KEY, le64_get(c->item->stripes[i].offset));
+		struct path p CLEANUP(path_fini) = PATH_INIT;
+		const struct disk_dev_extent *e;
+		struct item item;
+
+		if (tree_lookup(&w->fs->dev_tree->tree, &key, &p, &item, &ignored))
+			continue;
+		e = item_struct(&item, struct disk_dev_extent);
+		if (e && le64_get(e->chunk_offset) == c->start)
+			return true;
+	}
+	return false;
+}
+
+/* allocated: of a chunk tree that is whole, where what else lies about was deleted, those alone that have device extents. */
+static int take_scanned(struct rewrite *w, const struct chunk_scan *s, bool allocated, struct mended_items *items, struct err *err)
 {
 	for (size_t i = 0; i < s->devices.len; i++) {
 		const struct disk_dev_item *d = &s->devices.v[i].item;
@@ -447,6 +468,8 @@ static int take_scanned(struct rewrite *w, const struct chunk_scan *s, struct me
 
 		struct mended_item *old = find_item(items, key);
 
+		if (allocated && (old || !is_allocated(w, c)))
+			continue;
 		if (old && (!c->rebuilt || (old->size == c->size && !memcmp(old->data, c->item, c->size))))
 			continue;
 		repair_say(w->r, "Chunk [%llu, %llu): %s", c->start, c->start + le64_get(c->item->length), c->rebuilt ? "made anew from its device extents" : "found");
@@ -465,7 +488,7 @@ static int take_scanned(struct rewrite *w, const struct chunk_scan *s, struct me
 }
 
 /* What is lost of the chunk tree is looked for on the devices themselves. */
-static int scan_chunks(struct rewrite *w, struct mended_items *items, struct err *err)
+static int scan_chunks(struct rewrite *w, bool allocated, struct mended_items *items, struct err *err)
 {
 	struct chunk_scan s = { .progress = scan_told, .arg = w->r };
 	int ret = chunk_scan_run(&s, w->fs->vol, err);
@@ -473,7 +496,7 @@ static int scan_chunks(struct rewrite *w, struct mended_items *items, struct err
 	if (!ret)
 		ret = chunk_scan_settle(&s, w->fs->vol, err);
 	if (!ret)
-		ret = take_scanned(w, &s, items, err);
+		ret = take_scanned(w, &s, allocated, items, err);
 	if (!ret && s.unrecoverable)
 		repair_say(w->r, "%llu chunks cannot be recovered", s.unrecoverable);
 	chunk_scan_fini(&s);
@@ -487,7 +510,8 @@ static int chunk_tree(struct rewrite *w, struct err *err)
 			   .generation = le64_get(sb->chunk_root_generation), .level = sb->chunk_root_level };
 	struct mended_items items = VEC_INIT;
 	struct root_change c = { 0 };
-	bool anew = !w->fs->chunk_tree || bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID);
+	bool lost = !w->fs->chunk_tree || bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID), anew = lost;
+	bool search = lost || w->r->args->chunks || repair_chunks_wrong(w->r) || is_unmapped(w);
 	size_t had;
 	int ret;
 
@@ -500,8 +524,8 @@ static int chunk_tree(struct rewrite *w, struct err *err)
 	if (!ret && add_from_supers(w, &items))
 		ret = err_nomem(err);
 	anew |= items.len > had;
-	if (!ret && (!w->fs->chunk_tree || bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) || w->r->args->chunks || repair_chunks_wrong(w->r) || is_unmapped(w)))
-		ret = scan_chunks(w, &items, err);
+	if (!ret && (search || repair_found(w->r, PROBLEM_DEVEXT_NO_CHUNK)))
+		ret = scan_chunks(w, !search, &items, err);
 	if (!ret && (anew || w->chunks))
 		ret = pack_tree(w, BTRFS_CHUNK_TREE_OBJECTID, &items, &c, err);
 	vec_fini(&items);
@@ -608,7 +632,7 @@ int fix_blocks(struct repair *r, bool *changed, struct err *err)
 	bool devices = false, written = false, space = false, chunks = false;
 	int ret = rewrite_trees(r, &written, &devices, &chunks, err);
 
-	r->roots_sought |= !chunks;
+	r->sought |= !chunks;
 	*changed = written;
 	if (written)
 		r->result->changed = true;

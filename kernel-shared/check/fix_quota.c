@@ -46,10 +46,25 @@ static int complete_relation(struct tree *t, const struct key *key, struct err *
 	return ret ? ret : delete_if_there(t, back, err);
 }
 
+/* Without it quotas are off; the commit counts and sets the rest. Since when simple ones charge is lost: since ever. */
+static int add_status(struct filefix *f, struct err *err)
+{
+	bool simple = geo_incompat(f->fs->geo, BTRFS_FEATURE_INCOMPAT_SIMPLE_QUOTA);
+	u64 flags = BTRFS_QGROUP_STATUS_FLAG_ON | (simple ? BTRFS_QGROUP_STATUS_FLAG_SIMPLE_MODE : 0);
+	struct disk_qgroup_status s = { le64_of(1), le64_of(txn_id(f->txn)), le64_of(flags), le64_of(0), le64_of(simple) };
+	struct key key = KEY(0, BTRFS_QGROUP_STATUS_KEY, 0);
+	u32 size = simple ? sizeof(s) : offsetof(struct disk_qgroup_status, enable_gen);
+	int ret = tree_insert(&f->fs->quota_tree->tree, &key, &s, size, err);
+
+	return ret ? ret : quota_start(f->fs, err);
+}
+
 static int mend_item(struct filefix *f, const struct key *key, struct err *err)
 {
 	struct tree *t = &f->fs->quota_tree->tree;
 
+	if (key->type == BTRFS_QGROUP_STATUS_KEY && !key->objectid && !key->offset)
+		return add_status(f, err);
 	/* the other half of a relation may be gone already */
 	if (!has_item(t, *key))
 		return 0;
@@ -93,7 +108,10 @@ int fix_quota(struct repair *r, bool *changed, struct err *err)
 		if (!ret)
 			ret = mend_items(&f, false, err);
 	}
-	ret = repair_close_txn(f.fs, f.txn, ret ? ret : op_quota_rescan(f.txn, err), err);
+	/* simple ones keep what they have: nothing says any more who was charged */
+	if (!ret && f.fs->change.quota != QUOTA_SIMPLE)
+		ret = op_quota_rescan(f.txn, err);
+	ret = repair_close_txn(f.fs, f.txn, ret, err);
 	*changed = !ret;
 	for (size_t i = 0; !ret && i < r->found.len; i++)
 		if (r->found.v[i].id == PROBLEM_QGROUP_COUNTS)

@@ -188,7 +188,7 @@ struct check {
 	struct { u32 lo, hi; u64 bytes; bool overflow; } x; /* the exact pass: which of them now; what is kept */
 	enum { SETS_NONE, SETS_LIVE /* trees with a weight */, SETS_SUBVOLS /* all subvolumes, dying ones, too */ } sets_of; /* that claims carry */
 	struct {
-		bool on, simple, rescanning, inconsistent, counting;
+		bool on, simple, rescanning, inconsistent, counting, no_status;
 		u64 since;     /* simple: the first generation that counts */
 		struct sortrun *data;
 		VEC(u64) bytes; /* of each set of trees */

@@ -51,6 +51,12 @@ int quota_begin(struct check *c, struct err *err)
 		return count_sets(c, err);
 	ret = quota_state_read(c->fs, &state, err);
 
+	if (ret == -ENOENT && c->fs->quota_tree) {
+		c->quota.no_status = true;
+		state = (struct quota_state){ .enabled = true, .simple = geo_incompat(c->geo, BTRFS_FEATURE_INCOMPAT_SIMPLE_QUOTA) };
+		ret = 0;
+		err_clear(err);
+	}
 	if (ret == -ENOENT || (ret && ret != -ENOMEM && ret != -EINTR)) {
 		err_clear(err);
 		return 0;
@@ -397,7 +403,7 @@ static int check_items(struct quota_pass *p, struct err *err)
 int pass_quota(struct check *c, struct err *err)
 {
 	struct quota_pass p = { .c = c };
-	struct where w = { .tree = BTRFS_QUOTA_TREE_OBJECTID };
+	struct where w = { .tree = BTRFS_QUOTA_TREE_OBJECTID }, status = { .tree = w.tree, .key = KEY(0, BTRFS_QGROUP_STATUS_KEY, 0) };
 	struct err local = ERR_INIT;
 	int ret;
 
@@ -405,6 +411,8 @@ int pass_quota(struct check *c, struct err *err)
 		REPORT(c, CHECK_QUOTA, QGROUP_STATE, w, "Qgroup rescan is running, qgroups will not be printed.");
 	else if (c->quota.inconsistent)
 		REPORT(c, CHECK_QUOTA, QGROUP_STATE, w, "Rescan hasn't been initialzied, a difference in qgroup accounting is expected");
+	if (c->quota.no_status)
+		REPORT(c, CHECK_QUOTA, QGROUP_ITEM, status, 0U, 0ULL, "the status item is missing");
 	if (!c->quota.counting)
 		return 0;
 	ret = qgroups_read(c->fs, false, &p.groups, &local);

@@ -87,9 +87,10 @@ static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 	case PROBLEM_CHUNK_OVERLAP:
 		return FIX_BLOCKS;
 	case PROBLEM_ROOT_NO_ITEM:
-		return r->roots_sought ? FIX_ROOTS : FIX_BLOCKS;
+		return r->sought ? FIX_ROOTS : FIX_BLOCKS;
 	case PROBLEM_REF_TREE_STALE:
-		return r->roots_sought ? FIX_SPACE : FIX_BLOCKS;
+	case PROBLEM_DEVEXT_NO_CHUNK:
+		return r->sought ? FIX_SPACE : FIX_BLOCKS;
 	case PROBLEM_SUPER_DEVICES:
 		return device_items_lost(r) ? FIX_BLOCKS : FIX_DEVICES;
 	case PROBLEM_CHUNK_DEVICE:

@@ -53,7 +53,7 @@ struct repair {
 	struct hmap exempt;           /* hash of tree and inode: files whose extents were put right on purpose */
 	bool csums_made;              /* all of them were made anew */
 	bool rootless;                /* the root tree or the chunk tree cannot be read */
-	bool roots_sought;            /* of trees without a root item: those not found by now are gone */
+	bool sought;                  /* root and chunk items that are missing: those not found by now are gone */
 	bool show;                    /* the check that runs is shown */
 	u64 said;
 };

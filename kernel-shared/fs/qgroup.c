@@ -146,7 +146,8 @@ static int find_subject(struct fs *fs, bool simple, struct qgroup *g, struct err
 int qgroups_read(struct fs *fs, bool with_paths, struct qgroups *out, struct err *err)
 {
 	struct quota_state state;
-	int ret = quota_state_read(fs, &state, err);
+	/* the groups alone can be had without a status, too */
+	int ret = with_paths ? quota_state_read(fs, &state, err) : fs->quota_tree ? 0 : -ENOENT;
 
 	*out = (struct qgroups)VEC_INIT;
 	if (ret)
