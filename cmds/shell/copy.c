@@ -371,15 +371,15 @@ int copy_path(struct copier *c, const char *from, const char *to)
 	copy_any(c, true);
 	while (c->frames.len) {
 		struct frame *f = &c->frames.v[c->frames.len - 1];
-		const struct shell_entry *x;
+		struct shell_entry x;
 
 		if (edit_over(c->e) || f->next == f->entries.len) {
 			leave(c);
 			continue;
 		}
-		x = &f->entries.v[f->next++];
-		append(&c->from, f->from_len, x->name);
-		append(&c->to, f->to_len, x->name);
+		x = shell_entry_at(&f->entries, f->next++);
+		append(&c->from, f->from_len, x.name);
+		append(&c->to, f->to_len, x.name);
 		copy_any(c, false);
 	}
 	return c->rc;

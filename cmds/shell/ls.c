@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cmds/shell/shell.h"
+#include "common/mem.h"
 
 struct ls_args { bool all, almost_all, long_form, recursive, inodes, itself, one, human, numeric, by_time, by_size, reverse, full_time; };
 #define OPT_STRUCT struct ls_args
@@ -37,39 +38,56 @@ struct ls {
 	int rc;
 };
 
-static int cmp_time(const void *x, const void *y)
-{
-	const struct timespec64 *a = &((const struct shell_entry *)x)->inode.mtime, *b = &((const struct shell_entry *)y)->inode.mtime;
+/* What is sorted by: largest first, then the order there was. */
+struct sort_key { s64 major; u32 minor; size_t index; const u8 *entry; };
 
-	return a->sec != b->sec ? (a->sec < b->sec ? 1 : -1) : a->nsec != b->nsec ? (a->nsec < b->nsec ? 1 : -1) : 0;
+static int cmp_key(const void *x, const void *y)
+{
+	const struct sort_key *a = x, *b = y;
+
+	if (a->major != b->major)
+		return a->major < b->major ? 1 : -1;
+	if (a->minor != b->minor)
+		return a->minor < b->minor ? 1 : -1;
+	return a->index < b->index ? -1 : 1;
 }
 
-static int cmp_size(const void *x, const void *y)
+static int sort_by_key(const struct ls *ls, struct shell_entries *l)
 {
-	u64 a = ((const struct shell_entry *)x)->inode.size, b = ((const struct shell_entry *)y)->inode.size;
+	struct sort_key *keys = mem_calloc(l->len, sizeof(*keys));
 
-	return a < b ? 1 : a > b ? -1 : 0;
+	if (!keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->len; i++) {
+		struct inode inode = shell_entry_at(l, i).inode;
+
+		keys[i] = ls->a->by_time ? (struct sort_key){ inode.mtime.sec, inode.mtime.nsec, i, l->v[i] }
+			: (struct sort_key){ (s64)min_t(u64, inode.size, INT64_MAX), 0, i, l->v[i] };
+	}
+	qsort(keys, l->len, sizeof(*keys), cmp_key);
+	for (size_t i = 0; i < l->len; i++)
+		l->v[i] = keys[i].entry;
+	free(keys);
+	return 0;
 }
 
-static void turn_round(struct shell_entries *e)
+static void turn_round(struct shell_entries *l)
 {
-	for (size_t i = 0; i < e->len / 2; i++) {
-		struct shell_entry t = e->v[i];
+	for (size_t i = 0; i < l->len / 2; i++) {
+		const u8 *t = l->v[i];
 
-		e->v[i] = e->v[e->len - 1 - i];
-		e->v[e->len - 1 - i] = t;
+		l->v[i] = l->v[l->len - 1 - i];
+		l->v[l->len - 1 - i] = t;
 	}
 }
 
 /* The list came sorted by name. */
-static void sort(const struct ls *ls, struct shell_entries *e)
+static void sort(struct ls *ls, struct shell_entries *l)
 {
-	if (ls->a->by_time)
-		vec_sort(e, cmp_time);
-	else if (ls->a->by_size)
-		vec_sort(e, cmp_size);
+	if ((ls->a->by_time || ls->a->by_size) && l->len && sort_by_key(ls, l))
+		ls->rc = cmd_error(ls->ctx, "ls: not enough memory");
 	if (ls->a->reverse)
-		turn_round(e);
+		turn_round(l);
 }
 
 static bool shown(const struct ls *ls, const struct shell_entry *e)
@@ -142,14 +160,15 @@ static struct widths measure(const struct ls *ls, const struct shell_entries *e)
 	char a[32], b[32];
 
 	for (size_t k = 0; k < e->len; k++) {
-		const struct inode *i = &e->v[k].inode;
+		struct shell_entry x = shell_entry_at(e, k);
+		const struct inode *i = &x.inode;
 
-		if (!shown(ls, &e->v[k]))
+		if (!shown(ls, &x))
 			continue;
 		widen_by_number(&w.inode, i->ino);
 		if (!is_long(ls->a))
 			continue;
-		w.acl |= has_acl(&e->v[k]);
+		w.acl |= has_acl(&x);
 		widen_by_number(&w.links, i->nlink);
 		owner(ls, i, a, b);
 		widen(&w.user, a);
@@ -217,24 +236,28 @@ static void print_columns(const struct ls *ls, const struct shell_entries *e, co
 {
 	struct winsize ws = { .ws_col = 80 };
 	size_t width = 0, n = 0, columns, rows;
-	const struct shell_entry **list = malloc((e->len + 1) * sizeof(*list));
+	size_t *list = mem_calloc(e->len + 1, sizeof(*list));
 
 	if (!list)
 		return;
 	for (size_t i = 0; i < e->len; i++) {
-		if (!shown(ls, &e->v[i]))
+		struct shell_entry x = shell_entry_at(e, i);
+
+		if (!shown(ls, &x))
 			continue;
-		list[n++] = &e->v[i];
-		width = max_t(size_t, width, e->v[i].name_len + (ls->a->inodes ? w->inode + 1 : 0));
+		list[n++] = i;
+		width = max_t(size_t, width, x.name_len + (ls->a->inodes ? w->inode + 1 : 0));
 	}
 	ioctl(ls->ctx->out->fd, TIOCGWINSZ, &ws);
 	columns = max_t(size_t, (ws.ws_col ? ws.ws_col : 80) / (width + 2), 1);
 	rows = div_round_up(n, columns);
 	for (size_t r = 0; r < rows; r++) {
 		for (size_t c = r; c < n; c += rows) {
-			print_entry(ls, list[c], w);
+			struct shell_entry x = shell_entry_at(e, list[c]);
+
+			print_entry(ls, &x, w);
 			if (c + rows < n)
-				out_printf(ls->ctx->out, "%*s", (int)(width + 2 - list[c]->name_len - (ls->a->inodes ? w->inode + 1 : 0)), "");
+				out_printf(ls->ctx->out, "%*s", (int)(width + 2 - x.name_len - (ls->a->inodes ? w->inode + 1 : 0)), "");
 		}
 		out_puts(ls->ctx->out, "\n");
 	}
@@ -250,9 +273,11 @@ static void print_list(const struct ls *ls, const struct shell_entries *e)
 		return;
 	}
 	for (size_t i = 0; i < e->len; i++) {
-		if (!shown(ls, &e->v[i]))
+		struct shell_entry x = shell_entry_at(e, i);
+
+		if (!shown(ls, &x))
 			continue;
-		print_entry(ls, &e->v[i], &w);
+		print_entry(ls, &x, &w);
 		out_puts(ls->ctx->out, "\n");
 	}
 }
@@ -277,30 +302,34 @@ static void json_entry(const struct ls *ls, const struct shell_entry *e)
 static int add_dots(struct ls *ls, struct loc dir, struct shell_entries *e)
 {
 	static const char *const names[] = { ".", ".." };
+	const u8 *last[2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct shell_entry dot = { .loc = dir, .name_len = i + 1 };
+		struct shell_entry dot = { .name = names[i], .name_len = i + 1, .loc = dir };
 
 		/* The directory that stands for a dangling subvolume is nowhere's child. */
 		if (i && dir.ino != BTRFS_EMPTY_SUBVOL_DIR_OBJECTID)
 			dot.error = dir_parent(dir.root, dir.ino, &dot.loc, &ls->ctx->err);
 		if (!dot.error)
 			dot.error = inode_get(dot.loc.root, dot.loc.ino, &dot.inode, &ls->ctx->err);
-		dot.name = strdup(names[i]);
-		if (!dot.name || vec_push(e, dot)) {
-			free(dot.name);
+		if (shell_entries_add(e, &dot))
 			return -ENOMEM;
-		}
 	}
+	/* they were added behind all others */
+	memcpy(last, e->v + e->len - 2, sizeof(last));
+	memmove(e->v + 2, e->v, (e->len - 2) * sizeof(*e->v));
+	memcpy(e->v, last, sizeof(last));
 	return 0;
 }
 
 static void tell_errors(struct ls *ls, const struct shell_entries *e, const char *path)
 {
 	for (size_t i = 0; i < e->len; i++) {
-		if (!e->v[i].error || !shown(ls, &e->v[i]))
+		struct shell_entry x = shell_entry_at(e, i);
+
+		if (!x.error || !shown(ls, &x))
 			continue;
-		cmd_error(ls->ctx, "ls: cannot access '%s/%s': %s", path, e->v[i].name, strerror(-e->v[i].error));
+		cmd_error(ls->ctx, "ls: cannot access '%s/%s': %s", path, x.name, strerror(-x.error));
 		ls->rc = 1;
 	}
 }
@@ -316,8 +345,10 @@ static void print_dir(struct ls *ls, const struct shell_entries *e, const char *
 		out_json_strn(o, "path", path, strlen(path));
 		out_arr(o, "entries");
 		for (size_t i = 0; i < e->len; i++) {
-			if (shown(ls, &e->v[i]))
-				json_entry(ls, &e->v[i]);
+			struct shell_entry x = shell_entry_at(e, i);
+
+			if (shown(ls, &x))
+				json_entry(ls, &x);
 		}
 		out_end(o);
 		out_end(o);
@@ -329,8 +360,11 @@ static void print_dir(struct ls *ls, const struct shell_entries *e, const char *
 	if (title)
 		out_printf(o, "%s:\n", path);
 	if (is_long(ls->a)) {
-		for (size_t i = 0; i < e->len; i++)
-			total += shown(ls, &e->v[i]) && !e->v[i].error ? inode_allocated(&e->v[i].inode) : 0;
+		for (size_t i = 0; i < e->len; i++) {
+			struct shell_entry x = shell_entry_at(e, i);
+
+			total += shown(ls, &x) && !x.error ? inode_allocated(&x.inode) : 0;
+		}
 		text_size_ls(total, text);
 		if (!ls->a->human)
 			snprintf(text, sizeof(text), "%llu", div_round_up(total, 1024));
@@ -358,12 +392,12 @@ static void push_subdirs(struct ls *ls, struct waitings *w, const struct shell_e
 	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
 
 	for (size_t i = e->len; i-- > 0;) {
-		const struct shell_entry *x = &e->v[i];
+		struct shell_entry x = shell_entry_at(e, i);
 
-		if (x->error || !shown(ls, x) || !inode_is(&x->inode, S_IFDIR) || !strcmp(x->name, ".") || !strcmp(x->name, ".."))
+		if (x.error || !shown(ls, &x) || !inode_is(&x.inode, S_IFDIR) || !strcmp(x.name, ".") || !strcmp(x.name, ".."))
 			continue;
-		shell_join(&sb, path, x->name);
-		push_dir(ls, w, sb_str(&sb), x->loc);
+		shell_join(&sb, path, x.name);
+		push_dir(ls, w, sb_str(&sb), x.loc);
 	}
 }
 
@@ -371,8 +405,7 @@ static void list_dirs(struct ls *ls, struct waitings *w, bool titles)
 {
 	while (w->len) {
 		struct waiting dir = w->v[--w->len];
-		struct shell_entries e = VEC_INIT;
-		int ret = 0;
+		struct shell_entries e;
 
 		if (ls->a->recursive && shell_seen_add(&ls->seen, dir.loc) != 1) {
 			ls->rc = cmd_error(ls->ctx, "ls: %s: not listing already-listed directory", dir.path);
@@ -382,15 +415,8 @@ static void list_dirs(struct ls *ls, struct waitings *w, bool titles)
 		if (shell_list(ls->ctx, dir.loc, &e))
 			ls->rc = shell_cannot(ls->ctx, "read directory", dir.path, -EIO);
 		sort(ls, &e);
-		if (ls->a->all) {
-			struct shell_entries dots = VEC_INIT;
-
-			ret = add_dots(ls, dir.loc, &dots);
-			for (size_t i = 0; !ret && i < e.len; i++)
-				ret = vec_push(&dots, e.v[i]);
-			vec_fini(&e);
-			e = dots;
-		}
+		if (ls->a->all && add_dots(ls, dir.loc, &e))
+			ls->rc = cmd_error(ls->ctx, "ls: not enough memory");
 		print_dir(ls, &e, dir.path, titles);
 		tell_errors(ls, &e, dir.path);
 		if (ls->a->recursive)
@@ -407,8 +433,11 @@ static void list_files(struct ls *ls, struct shell_entries *files)
 		return;
 	sort(ls, files);
 	if (ls->ctx->json) {
-		for (size_t i = 0; i < files->len; i++)
-			json_entry(ls, &files->v[i]);
+		for (size_t i = 0; i < files->len; i++) {
+			struct shell_entry x = shell_entry_at(files, i);
+
+			json_entry(ls, &x);
+		}
 		return;
 	}
 	ls->arguments = true;
@@ -419,26 +448,24 @@ static void list_files(struct ls *ls, struct shell_entries *files)
 
 static void sort_argument(struct ls *ls, const char *path, struct shell_entries *files, struct waitings *dirs)
 {
-	struct shell_entry e = { .name = strdup(path), .name_len = min_t(size_t, strlen(path), UINT16_MAX) };
+	struct shell_entry e = { .name = path, .name_len = min_t(size_t, strlen(path), UINT16_MAX) };
+	char *target CLEANUP(mem_freep) = NULL;
 	size_t len;
 
 	/* A symlink to a directory is followed unless it is shown itself. */
-	if (!e.name || shell_look(ls->ctx, path, !is_long(ls->a) && !ls->a->itself, &e.loc, &e.inode)) {
+	if (shell_look(ls->ctx, path, !is_long(ls->a) && !ls->a->itself, &e.loc, &e.inode)) {
 		ls->rc = 1;
-		free(e.name);
 		return;
 	}
 	if (inode_is(&e.inode, S_IFDIR) && !ls->a->itself) {
 		push_dir(ls, dirs, path, e.loc);
-		free(e.name);
 		return;
 	}
 	if (inode_is(&e.inode, S_IFLNK))
-		symlink_read(e.loc.root, e.loc.ino, &e.target, &len, &ls->ctx->err);
-	if (vec_push(files, e)) {
-		free(e.name);
-		free(e.target);
-	}
+		symlink_read(e.loc.root, e.loc.ino, &target, &len, &ls->ctx->err);
+	e.target = target;
+	if (shell_entries_add(files, &e))
+		ls->rc = cmd_error(ls->ctx, "ls: not enough memory");
 }
 
 static int by_text(const void *a, const void *b)
@@ -450,10 +477,11 @@ static int ls_run(struct cmd_ctx *ctx, void *args)
 {
 	static char dot[] = ".";
 	struct ls ls = { .ctx = ctx, .a = args };
-	struct shell_entries files = VEC_INIT;
+	struct shell_entries files;
 	struct waitings dirs = VEC_INIT;
 	u32 nsec;
 
+	shell_entries_init(&files);
 	env_now(ctx->env, &ls.now, &nsec);
 	qsort(ctx->argv, ctx->argc, sizeof(*ctx->argv), by_text);
 	for (int i = max_t(int, ctx->argc, 1) - 1; i >= 0; i--)

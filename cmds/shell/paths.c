@@ -55,66 +55,6 @@ void shell_join(struct strbuf *sb, const char *dir, const char *name)
 	sb_puts(sb, name);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct shell_entry *x = a, *y = b;
-	int ret = memcmp(x->name, y->name, min_t(size_t, x->name_len, y->name_len));
-
-	return ret ? ret : (int)x->name_len - (int)y->name_len;
-}
-
-/* A name with a NUL in it ends there for everybody who reads it. */
-static int add_entry(struct root *root, u64 dir, const struct dirent *d, struct shell_entries *out, struct err *err)
-{
-	struct shell_entry e = { .name = mem_strndup((const char *)d->name, d->name_len), .is_subvol = d->is_subvol, .type = d->type };
-
-	if (!e.name)
-		return err_nomem(err);
-	e.name_len = strlen(e.name);
-	e.error = dirent_follow(root, dir, d, &e.loc, err);
-	if (!e.error)
-		e.error = inode_get(e.loc.root, e.loc.ino, &e.inode, err);
-	if (!e.error && inode_is(&e.inode, 0120000)) {
-		size_t len;
-
-		symlink_read(e.loc.root, e.loc.ino, &e.target, &len, err);
-	}
-	if (e.error == -ENOMEM || vec_push(out, e)) {
-		free(e.name);
-		free(e.target);
-		return err_nomem(err);
-	}
-	return 0;
-}
-
-int shell_list(struct cmd_ctx *ctx, struct loc dir, struct shell_entries *out)
-{
-	struct dir_iter it CLEANUP(dir_close) = dir_open(dir.root, dir.ino);
-	struct err entry_err;
-	struct dirent d;
-	int ret;
-
-	*out = (struct shell_entries)VEC_INIT;
-	while (!(ret = dir_next(&it, &d, &ctx->err))) {
-		ret = add_entry(dir.root, dir.ino, &d, out, &entry_err);
-		if (ret) {
-			ctx->err = entry_err;
-			break;
-		}
-	}
-	vec_sort(out, by_name);
-	return ret == -ENOENT ? 0 : ret;
-}
-
-void shell_entries_fini(struct shell_entries *e)
-{
-	for (size_t i = 0; i < e->len; i++) {
-		free(e->v[i].name);
-		free(e->v[i].target);
-	}
-	vec_fini(e);
-}
-
 int shell_seen_add(struct shell_seen *s, struct loc loc)
 {
 	u64 *slot;

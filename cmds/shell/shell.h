@@ -5,6 +5,7 @@
 #define CMDS_SHELL_SHELL_H
 
 #include "cmds/change.h"
+#include "common/mem.h"
 #include "kernel-shared/fs/file.h"
 
 /* What -o says, in the words of mount. */
@@ -61,11 +62,15 @@ void shell_join(struct strbuf *sb, const char *dir, const char *name);
 int shell_cannot(struct cmd_ctx *ctx, const char *what, const char *path, int ret);
 
 /* A directory with the inodes of its entries, for listings. */
-struct shell_entry { char *name; u16 name_len; bool is_subvol; u8 type; struct loc loc; struct inode inode; int error; char *target; };
-VEC_TYPE(shell_entries, struct shell_entry);
-/* By name, in byte order. Entries whose inode cannot be read have error set. */
+struct shell_entry { const char *name; u16 name_len; bool is_subvol; u8 type; struct loc loc; struct inode inode; int error; const char *target; };
+/* Packed: less than 100 bytes each. v may be sorted. */
+struct shell_entries { const u8 **v; size_t len, cap; struct root *root; struct arena arena; };
+/* By name, in byte order. Entries whose inode cannot be read have error set. To be ended by _fini even after an error. */
 int shell_list(struct cmd_ctx *ctx, struct loc dir, struct shell_entries *out);
-void shell_entries_fini(struct shell_entries *e);
+void shell_entries_init(struct shell_entries *l);
+void shell_entries_fini(struct shell_entries *l);
+int shell_entries_add(struct shell_entries *l, const struct shell_entry *e);  /* copies all of it */
+struct shell_entry shell_entry_at(const struct shell_entries *l, size_t i);    /* name and target are the list's */
 /* The directory's inode, subvolume id of its tree included: a walk that met it before goes round. */
 struct shell_seen { struct hmap roots; }; /* root -> struct hmap * of inode numbers */
 /* 1: new, 0: met before, -ENOMEM. */

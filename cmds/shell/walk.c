@@ -83,7 +83,7 @@ static void leave_dir(struct walk *w)
 static void step(struct walk *w)
 {
 	struct level *l = &w->levels.v[w->levels.len - 1];
-	const struct shell_entry *x;
+	struct shell_entry x;
 	struct walk_entry e;
 
 	w->path.len = l->path_len;
@@ -91,15 +91,15 @@ static void step(struct walk *w)
 		leave_dir(w);
 		return;
 	}
-	x = &l->entries.v[l->next++];
+	x = shell_entry_at(&l->entries, l->next++);
 	if (w->path.len && w->path.v[w->path.len - 1] != '/')
 		sb_char(&w->path, '/');
-	sb_puts(&w->path, x->name);
-	if (x->error) {
-		w->rc = cmd_error(w->ctx, "%s: cannot access '%s': %s", w->ctx->cmd->name, sb_str(&w->path), strerror(-x->error));
+	sb_puts(&w->path, x.name);
+	if (x.error) {
+		w->rc = cmd_error(w->ctx, "%s: cannot access '%s': %s", w->ctx->cmd->name, sb_str(&w->path), strerror(-x.error));
 		return;
 	}
-	e = (struct walk_entry){ .name = x->name, .depth = l->self.depth + 1, .loc = x->loc, .inode = x->inode, .target = x->target,
+	e = (struct walk_entry){ .name = x.name, .depth = l->self.depth + 1, .loc = x.loc, .inode = x.inode, .target = x.target,
 		.last = l->next == l->entries.len };
 	visit(w, &e);
 }
