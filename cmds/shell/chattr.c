@@ -78,31 +78,29 @@ static int take_modes(struct cmd_ctx *ctx, struct chattr *c, int *first)
 	return ret;
 }
 
-/* As the kernel does it, the flag for compression and the property say the same. */
+/* As the kernel does it, whichever flag changes: with the one for compression the property becomes the algorithm of -o, else zlib; without it the
+ * property goes. */
 static int set_flags(struct chattr *c, struct loc loc, const struct inode *inode, u64 flags)
 {
 	static const char property[] = "btrfs.compression";
 	const char *algorithm = c->e.c.opts.compress ? compress_name(c->e.c.opts.compress) : "zlib";
-	bool on = flags & BTRFS_INODE_COMPRESS, was_on = inode->flags & BTRFS_INODE_COMPRESS;
-	u64 compression = BTRFS_INODE_COMPRESS | BTRFS_INODE_NOCOMPRESS;
 	struct err *err = &c->e.ctx->err;
 	struct inode attr = *inode;
 	int ret = 0;
 
-	if (flags & BTRFS_INODE_COMPRESS && flags & (BTRFS_INODE_NOCOMPRESS | BTRFS_INODE_NODATACOW))
-		return err_set(err, -EINVAL, "compression excludes the flags for no compression and for no copy-on-write");
-	if ((flags ^ inode->flags) & compression && (on != was_on || flags & BTRFS_INODE_NOCOMPRESS)) {
-		attr.flags = inode->flags & ~LOCKS;
-		if (inode->flags & LOCKS)
-			ret = op_setattr(c->e.txn, loc, ATTR_FLAGS, &attr, err);
-		if (!ret && on)
-			ret = op_xattr(c->e.txn, loc, property, sizeof(property) - 1, algorithm, strlen(algorithm), 0, err);
-		else if (!ret)
-			ret = op_xattr(c->e.txn, loc, property, sizeof(property) - 1, NULL, 0, 0, err);
-		ret = ret == -ENODATA ? 0 : ret;
-	}
+	if (flags & BTRFS_INODE_COMPRESS && flags & BTRFS_INODE_NOCOMPRESS)
+		return err_set(err, -EINVAL, "one flag asks for compression, the other forbids it");
+	if (flags & BTRFS_INODE_NODATACOW && flags & (BTRFS_INODE_COMPRESS | BTRFS_INODE_NOCOMPRESS))
+		return err_set(err, -EINVAL, "the flag for no copy-on-write excludes those for and against compression");
+	attr.flags = inode->flags & ~LOCKS;
+	if (inode->flags & LOCKS)
+		ret = op_setattr(c->e.txn, loc, ATTR_FLAGS, &attr, err);
+	if (!ret && flags & BTRFS_INODE_COMPRESS)
+		ret = op_xattr(c->e.txn, loc, property, sizeof(property) - 1, algorithm, strlen(algorithm), 0, err);
+	else if (!ret)
+		ret = op_xattr(c->e.txn, loc, property, sizeof(property) - 1, NULL, 0, 0, err);
 	attr.flags = flags;
-	return ret ? ret : op_setattr(c->e.txn, loc, ATTR_FLAGS, &attr, err);
+	return ret && ret != -ENODATA ? ret : op_setattr(c->e.txn, loc, ATTR_FLAGS, &attr, err);
 }
 
 static int chattr_entry(void *arg, const struct walk_entry *w)

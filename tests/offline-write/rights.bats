@@ -159,3 +159,25 @@ end_both() {
 	expect 1
 	same "made" a "$(btrfs_ours offline t.img ls)"
 }
+
+# bats test_tags=root
+@test "flags and the compression property follow one another" {
+	begin_both
+	local n=0 init op
+	for init in '' 'zstd' 'no' '+C' '+m'; do
+		for op in '+A' '-m' '+c' '+C' '+m'; do
+			both touch f$((++n))
+			case $init in
+			'') ;;
+			[+]*) both chattr $init f$n ;;
+			*) both setfattr -n btrfs.compression -v $init f$n ;;
+			esac
+			both chattr $op f$n
+		done
+	done
+	lsattr m | sed 's:m/::' | sort >flags.m
+	end_both
+	mount_fs t.img o
+	same "flags" "$(cat flags.m)" "$(lsattr o | sed 's:o/::' | sort)"
+	umount_fs o
+}

@@ -407,10 +407,13 @@ def remember():
                 missing.append((theirs, os.getxattr(path, name)))
     run(['umount', a])
     for path, value in missing:
-        try:
-            os.setxattr(path, name, value)
-        except OSError: # in a read-only snapshot
-            return False
+        top = path
+        while os.stat(top).st_ino != 256:
+            top = os.path.dirname(top)
+        frozen = run(['btrfs', 'property', 'get', '-ts', top, 'ro']).stdout.strip() == b'ro=true'
+        if frozen: run(['btrfs', 'property', 'set', '-ts', top, 'ro', 'false'])
+        os.setxattr(path, name, value)
+        if frozen: run(['btrfs', 'property', 'set', '-ts', top, 'ro', 'true'])
     FORGOTTEN += len(missing)
     return bool(missing) and digest(IMAGE + ':/') == digest(MOUNT)
 
