@@ -42,6 +42,8 @@ struct change_device {
 };
 enum { CHANGE_DRY_RUN = 1, CHANGE_HOLD = 2 };
 int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, unsigned how, const char *undo, struct change_device **out);
+/* The layers that this opening has over each device, for one that joins the filesystem. Takes *b; on failure it is closed. */
+int change_device_wrap(struct change_device *dev, struct bdev **b, struct err *err);
 /* What was held goes to the devices. 0 or -errno. */
 int change_device_write(struct change_device *dev, struct err *err);
 /* Gives up what is not committed, ends the undo file (one that nothing went into is removed when status is a failure), says what a dry run would have

@@ -47,6 +47,17 @@ int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_
 	return 0;
 }
 
+int change_device_wrap(struct change_device *dev, struct bdev **b, struct err *err)
+{
+	int ret = wrap_layers(dev, b, err);
+
+	if (!ret && dev->dry_run)
+		ret = bdev_overlay_new(*b, b, err);
+	if (ret)
+		bdev_close(*b);
+	return ret;
+}
+
 int change_device_write(struct change_device *dev, struct err *err)
 {
 	return dev->held ? volume_overlays_commit(dev->fs->vol, err) : 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs device add. Spec: cli 10.1. */
+#include "cmds/chunkwork.h"
+#include "cmds/device/offline.h"
 #include "cmds/mounted/host.h"
 #include "cmds/newdev/newdev.h"
 #include "kernel-shared/kapi/device.h"
@@ -18,12 +20,16 @@ static int add_one(struct cmd_ctx *ctx, const struct add_args *a, const struct h
 
 static int add_run(struct cmd_ctx *ctx, void *args)
 {
+	const struct add_args *a = args;
 	struct host h;
-	int last = ctx->argc - 1, ret = host_open(ctx, ctx->argv[last], HOST_DIR | HOST_ONLY, &h);
+	int last = ctx->argc - 1, ret = chunkwork_is_offline(ctx, ctx->argv[last]);
 
 	if (ret)
+		return ret < 0 ? 1 : device_add_offline(ctx, a->force, a->nodiscard);
+	ret = host_open(ctx, ctx->argv[last], HOST_DIR | HOST_ONLY, &h);
+	if (ret)
 		return ret;
-	ret = host_exclusive(ctx, &h, "device add", ((const struct add_args *)args)->enqueue);
+	ret = host_exclusive(ctx, &h, "device add", a->enqueue);
 	if (!ret)
 		for (int i = 0; i < last; i++)
 			ret |= add_one(ctx, args, &h, ctx->argv[i]);
@@ -41,6 +47,6 @@ static const struct opt add_opts[] = {
 #undef OPT_STRUCT
 
 const struct cmd cmd_device_add = {
-	.name = "add", .usage = { "btrfs device add [options] <device> [<device>...] <path>" }, .brief = "Add one or more devices to a mounted filesystem.",
-	.opts = add_opts, CMD_ARGS(struct add_args), .min_args = 2, .max_args = -1, .run = add_run, .complete = "device",
+	.name = "add", .usage = { "btrfs device add [options] <device> [<device>...] <path>" }, .brief = "Add one or more devices to a filesystem.",
+	.opts = add_opts, CMD_ARGS(struct add_args), .min_args = 2, .max_args = -1, .flags = CMD_WRITES, .run = add_run, .complete = "device",
 };

@@ -2,6 +2,8 @@
 /* btrfs device remove (delete). Spec: cli 10.2. */
 #include <errno.h>
 #include <sys/stat.h>
+#include "cmds/chunkwork.h"
+#include "cmds/device/offline.h"
 #include "cmds/mounted/host.h"
 #include "kernel-shared/kapi/device.h"
 
@@ -61,9 +63,11 @@ static int remove_all(struct cmd_ctx *ctx, const struct remove_args *a, const st
 
 static int remove_run(struct cmd_ctx *ctx, void *args)
 {
-	int last = ctx->argc - 1, ret;
+	int last = ctx->argc - 1, ret = chunkwork_is_offline(ctx, ctx->argv[last]);
 	struct host h;
 
+	if (ret)
+		return ret < 0 ? 1 : device_remove_offline(ctx);
 	ret = host_open(ctx, ctx->argv[last], HOST_DIR | HOST_ONLY, &h);
 	if (ret)
 		return ret;
@@ -89,6 +93,6 @@ static const char *const remove_details[] = {
 };
 const struct cmd cmd_device_remove = {
 	.name = "remove", .usage = { "btrfs device remove <device>|<devid> [<device>|<devid>...] <path>" }, .brief = "Remove a device from a filesystem",
-	.details = remove_details, .opts = remove_opts, CMD_ARGS(struct remove_args), .min_args = 2, .max_args = -1, .run = remove_run, .complete = "device",
+	.details = remove_details, .opts = remove_opts, CMD_ARGS(struct remove_args), .min_args = 2, .max_args = -1, .flags = CMD_WRITES | CMD_PROGRESS | CMD_JOBS, .run = remove_run, .complete = "device",
 };
 const struct cmd cmd_device_delete = { .name = "delete", .same = &cmd_device_remove, .brief = "Alias of \"btrfs device remove\"" };

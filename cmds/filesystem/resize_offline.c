@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Resizing unmounted filesystems. Spec: cli 8.9, --offline. */
 #include <errno.h>
-#include "cmds/change.h"
+#include "cmds/chunkwork.h"
 #include "cmds/filesystem/resize.h"
 #include "common/mem.h"
 #include "kernel-shared/kapi/mounts.h"
@@ -41,51 +41,93 @@ static int new_size(struct cmd_ctx *ctx, const struct resize_request *r, const s
 	return 0;
 }
 
-static int explain(struct cmd_ctx *ctx, const char *arg, int ret, u64 last)
-{
-	char text[SIZE_TEXT_MAX];
+/* -EBUSY: chunks have to move out of the way. */
+enum { NEEDS_MOVING = -1 };
 
+static int explain(struct cmd_ctx *ctx, const char *arg, int ret)
+{
 	if (ret == -ENOSPC)
 		return cmd_error(ctx, "unable to resize '%s': not enough free space", arg);
-	if (ret == -EBUSY)
-		return cmd_error(ctx, "unable to resize '%s': offline resize does not support shrinking below %llu (%s), where the last chunk ends: "
-				 "mount it and use filesystem resize", arg, last, units_format(last, UNITS_HUMAN, text));
 	return cmd_fail(ctx, "unable to resize '%s'", arg);
 }
 
 /* A file that has become too long is cut once nothing on it refers to its end any more. */
-static int cut(struct cmd_ctx *ctx, struct change *c, struct device *d, u64 size)
+static int cut(struct cmd_ctx *ctx, struct device *d, u64 size)
 {
-	if (d->bdev->block || d->bdev->size <= size || (!c->dev && ctx->session->batch))
+	if (d->bdev->block || d->bdev->size <= size)
 		return 0;
-	if (change_checkpoint(ctx, c))
-		return 1;
 	return bdev_resize(d->bdev, size, &ctx->err) ? cmd_fail(ctx, "cannot cut %s", d->path) : 0;
 }
 
-static int resize(struct cmd_ctx *ctx, struct change *c, const struct resize_request *r, const char *arg)
+struct resizing { const struct resize_request *r; const char *arg; u64 devid, size, old; };
+
+static int find(struct cmd_ctx *ctx, struct fs *fs, struct resizing *z, struct device **out)
 {
-	struct device *d = find_device(ctx, c->fs->vol, r);
-	char from[SIZE_TEXT_MAX], to[SIZE_TEXT_MAX];
-	u64 size, old, last;
+	struct device *d = find_device(ctx, fs->vol, z->r);
 	int ret;
 
+	*out = d;
 	if (!d)
-		return cmd_error(ctx, "invalid device id %llu", r->devid);
+		return cmd_error(ctx, "invalid device id %llu", z->r->devid);
 	if (!d->bdev)
-		return cmd_error(ctx, "unable to resize '%s': device %llu is missing", arg, d->devid);
-	ret = new_size(ctx, r, d, &size);
+		return cmd_error(ctx, "unable to resize '%s': device %llu is missing", z->arg, d->devid);
+	ret = new_size(ctx, z->r, d, &z->size);
+	z->size = round_down_p2(z->size, fs->geo->sectorsize);
+	z->devid = d->devid;
+	z->old = d->total_bytes;
+	return ret;
+}
+
+/* One transaction, for as long as no chunk is in the way. */
+static int resize(struct cmd_ctx *ctx, struct change *c, struct resizing *z)
+{
+	struct device *d;
+	u64 last;
+	int ret = find(ctx, c->fs, z, &d);
+
 	if (ret)
 		return ret;
-	old = d->total_bytes;
-	size = round_down_p2(size, c->fs->geo->sectorsize);
-	ret = op_device_resize(c->txn, d->devid, size, &last, &ctx->err);
+	ret = op_device_resize(c->txn, d->devid, z->size, &last, &ctx->err);
 	if (ret)
-		return explain(ctx, arg, ret, last);
-	if (size < old)
-		ret = cut(ctx, c, d, size);
+		return ret == -EBUSY ? NEEDS_MOVING : explain(ctx, z->arg, ret);
+	if (z->size >= z->old || (!c->dev && ctx->session->batch))
+		return 0;
+	return change_checkpoint(ctx, c) ? 1 : cut(ctx, d, z->size);
+}
+
+/* Chunks behind the new end go elsewhere first, one after the other. */
+static int shrink(struct cmd_ctx *ctx, struct resizing *z)
+{
+	struct chunkwork c;
+	struct device *d;
+	int ret = chunkwork_begin(ctx, ctx->argv[1], 0, &c);
+
+	if (ret)
+		return ret;
+	ret = find(ctx, c.fs, z, &d);
+	if (!ret) {
+		chunkwork_progress(ctx, &c, "resize", 0);
+		ret = fs_device_resize(c.fs, z->devid, z->size, &c.work, &ctx->err);
+		ret = ret ? explain(ctx, z->arg, ret) : cut(ctx, d, z->size);
+	}
+	return chunkwork_end(ctx, &c, ret);
+}
+
+static int resize_any(struct cmd_ctx *ctx, const struct target *t, struct resizing *z)
+{
+	char from[SIZE_TEXT_MAX], to[SIZE_TEXT_MAX];
+	struct change c;
+	int ret = change_begin(ctx, t, &c), moving;
+
+	if (ret)
+		return ret;
+	ret = resize(ctx, &c, z);
+	moving = ret == NEEDS_MOVING;
+	ret = change_end(ctx, &c, moving ? 0 : ret);
+	if (!ret && moving)
+		ret = shrink(ctx, z);
 	if (!ret)
-		out_printf(ctx->out, "Resize from %s to %s\n", units_format(old, UNITS_HUMAN, from), units_format(size, UNITS_HUMAN, to));
+		out_printf(ctx->out, "Resize from %s to %s\n", units_format(z->old, UNITS_HUMAN, from), units_format(z->size, UNITS_HUMAN, to));
 	return ret;
 }
 
@@ -93,7 +135,7 @@ int resize_offline(struct cmd_ctx *ctx, const struct resize_args *a, const char 
 {
 	char *dir CLEANUP(mem_freep) = NULL;
 	struct resize_request r;
-	struct change c;
+	struct resizing z = { .r = &r, .arg = arg };
 	int ret;
 
 	if (a->enqueue)
@@ -103,7 +145,5 @@ int resize_offline(struct cmd_ctx *ctx, const struct resize_args *a, const char 
 	if (t->kind == TARGET_HOST || (t->devices.len == 1 && !kmount_of_device(t->devices.v[0], &dir)))
 		return cmd_error(ctx, "%s must not be mounted to use --offline", arg);
 	ret = resize_parse(ctx, text, &r);
-	if (!ret)
-		ret = change_begin(ctx, t, &c);
-	return ret ? ret : change_end(ctx, &c, resize(ctx, &c, &r, arg));
+	return ret ? ret : resize_any(ctx, t, &z);
 }

@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "cmds/chunkwork.h"
 #include "cmds/mounted/background.h"
 #include "cmds/mounted/host.h"
 #include "cmds/newdev/newdev.h"
+#include "cmds/replace/offline.h"
 #include "common/mem.h"
 #include "kernel-shared/kapi/replace.h"
 #include "kernel-shared/kapi/sysfs.h"
@@ -95,12 +97,16 @@ static int start(struct cmd_ctx *ctx, const struct start_args *a, const struct h
 
 static int start_run(struct cmd_ctx *ctx, void *args)
 {
+	const struct start_args *a = args;
 	struct host h;
-	int ret = host_open(ctx, ctx->argv[2], HOST_DIR | HOST_ONLY, &h);
+	int ret = chunkwork_is_offline(ctx, ctx->argv[2]);
 
 	if (ret)
+		return ret < 0 ? 1 : replace_offline(ctx, a->force, a->avoid, a->nodiscard);
+	ret = host_open(ctx, ctx->argv[2], HOST_DIR | HOST_ONLY, &h);
+	if (ret)
 		return ret;
-	ret = start(ctx, args, &h);
+	ret = start(ctx, a, &h);
 	host_close(&h);
 	return ret;
 }
@@ -246,7 +252,7 @@ static const struct opt status_opts[] = { OPT_FLAG('1', NULL, once, "print once 
 
 const struct cmd cmd_replace_start = {
 	.name = "start", .usage = { "btrfs replace start [options] <srcdev>|<devid> <targetdev> <mount_point>" }, .brief = "Replace device of a btrfs filesystem.",
-	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 3, .max_args = 3, .run = start_run, .complete = "device",
+	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES | CMD_PROGRESS | CMD_JOBS, .run = start_run, .complete = "device",
 };
 const struct cmd cmd_replace_status = {
 	.name = "status", .usage = { "btrfs replace status [-1] <mount_point>" }, .brief = "Print status and progress information of a running device replace operation",

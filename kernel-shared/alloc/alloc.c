@@ -46,6 +46,10 @@ void alloc_close(struct alloc *a)
 	for (size_t i = 0; i < a->gone_chunks.len; i++)
 		free(a->gone_chunks.v[i]);
 	vec_fini(&a->gone_chunks);
+	for (size_t i = 0; i < a->moves.len; i++)
+		free(a->moves.v[i]);
+	vec_fini(&a->moves);
+	vec_fini(&a->left_devices);
 	vec_fini(&a->holes);
 	hmap_fini(&a->head_by_bytenr);
 	hmap_fini(&a->entry_by_ref);
@@ -84,6 +88,14 @@ int alloc_write_items(struct alloc *a, bool *changed, struct err *err)
 	if (!ret)
 		ret = fst_write_infos(a, changed, err);
 	return ret;
+}
+
+bool alloc_has_news(const struct alloc *a)
+{
+	for (size_t i = 0; i < a->vol->devices.len; i++)
+		if (a->vol->devices.v[i]->item_missing)
+			return true;
+	return a->new_chunks.len || a->gone_chunks.len || a->moves.len || a->left_devices.len;
 }
 
 u64 alloc_bytes_used(const struct alloc *a)

@@ -30,6 +30,8 @@ struct block_group {
 	u32 fst_extents;
 	u64 cursor;                   /* where the next search begins */
 	bool changed;                 /* since the last commit */
+	bool moving;                  /* its chunk moves with the next commit */
+	u64 next_flags;               /* moving: type and profile from then on */
 };
 
 enum ref_kind { REF_TREE, REF_SHARED_TREE, REF_DATA, REF_SHARED_DATA };
@@ -87,6 +89,23 @@ void alloc_unreserve(struct alloc *a, u64 type, u64 bytes);
 int chunk_create(struct alloc *a, u64 flags, struct block_group **out, struct err *err);
 /* Removes an empty block group with its chunk at the next alloc_write_items. -EBUSY when it is in use. */
 int chunk_remove(struct alloc *a, u64 start, struct err *err);
+/* A chunk that moves to other stripes, with another profile perhaps, at the same logical place: planned here, the bytes are the caller's to copy (rio_write_next)
+ * before the transaction is committed, and before anything else is. Stripes that are good where they are stay there. 0; -EALREADY: all is as it is to be;
+ * -ENOSPC: no place for it; -EDOM: its length does not divide among as many devices as the profile would take. */
+enum {
+	MOVE_LOOSE = 1,     /* then fewer devices do */
+	MOVE_RESTRIPE = 2,  /* stripes over fewer devices than there are now are as it is not to be */
+};
+int chunk_move(struct alloc *a, u64 start, u64 profile, unsigned how, struct err *err);
+/* No new chunk, and no stripe of one that moves, reaches beyond this many bytes of the device. Stripes that do are in the wrong place. */
+int alloc_device_limit(struct alloc *a, u64 devid, u64 bytes, struct err *err);
+/* Must the chunk move, because of a missing device or such a limit? */
+bool chunk_is_misplaced(struct alloc *a, const struct chunk *c);
+/* Profile bits of new chunks of a type from now on. */
+void alloc_set_profile(struct alloc *a, u64 type, u64 profile);
+/* Feature bits of profiles that no block group has any more go from the superblock. */
+void alloc_trim_features(struct alloc *a);
+
 /* The size and devices that a new chunk gets, from sizes and holes alone. No tree, no allocation state: mkfs uses it, too. */
 enum chunk_policy { CHUNK_KERNEL, CHUNK_TOOLS }; /* the two columns of spec 5.6 */
 struct dev_space { u64 devid, total_bytes; struct ranges used; }; /* used: dev extents and what must stay free */
@@ -97,6 +116,11 @@ int chunk_plan(const struct geometry *geo, enum chunk_policy policy, u64 flags, 
  * itself is as long as the caller has made it. -ENODEV; -EROFS: missing or a seed; -ENOSPC: larger than the device; -EBUSY: a chunk lies behind size, *last is the
  * smallest size that is possible without moving one. */
 int device_resize(struct alloc *a, u64 devid, u64 size, u64 *last, struct err *err);
+
+/* A new device: known at once, its items and superblock come with the commit. Takes bdev on success. -EOVERFLOW. */
+int device_add(struct alloc *a, struct bdev *bdev, const char *path, u64 size, const u8 uuid[16], struct device **out, struct err *err);
+/* A device that no chunk uses, nor one of the last commit: its items go with the commit, its superblocks are the caller's affair then. -EBUSY; -EINVAL: the last one. */
+int device_drop(struct alloc *a, struct device *dev, struct err *err);
 
 /* --- data checksums: items of the csum tree --- */
 /* sums: one per sector of [bytenr, bytenr + len), none of which has one. Merges with what ends at bytenr. */
@@ -118,6 +142,8 @@ u64 alloc_queue_len(const struct alloc *a);                     /* extents in th
 /* All references of an extent as the extent tree and the queue state them. fn non-zero stops. */
 int ref_each(struct alloc *a, u64 bytenr, int (*fn)(void *arg, const struct extent_ref_view *ref), void *arg, struct err *err);
 
+/* Chunks or devices that came, went or moved, of which the trees do not know yet. */
+bool alloc_has_news(const struct alloc *a);
 /* The superblock's bytes_used. */
 u64 alloc_bytes_used(const struct alloc *a);
 /* Everything else that is dirty here: block group items, chunk and device items, free space tree. *changed: a tree was touched. */

@@ -84,7 +84,7 @@ static u64 next_logical(const struct alloc *a)
 	return last ? round_up_p2(last->start + last->length, BTRFS_STRIPE_LEN) : MiB(1);
 }
 
-static struct disk_chunk *chunk_item(const struct alloc *a, u64 flags, const struct chunk_plan *plan, u32 *size)
+struct disk_chunk *chunk_item_new(const struct alloc *a, u64 flags, const struct chunk_plan *plan, u32 *size)
 {
 	struct disk_chunk *c;
 
@@ -101,7 +101,7 @@ static struct disk_chunk *chunk_item(const struct alloc *a, u64 flags, const str
 	c->num_stripes = le16_of(plan->num_stripes);
 	c->sub_stripes = le16_of(plan->sub_stripes);
 	for (unsigned i = 0; i < plan->num_stripes; i++) {
-		const struct device *d = volume_device(a->vol, plan->stripes[i].devid, NULL);
+		const struct device *d = alloc_device(a, plan->stripes[i].devid);
 
 		c->stripes[i].devid = le64_of(d->devid);
 		c->stripes[i].offset = le64_of(plan->stripes[i].physical);
@@ -124,7 +124,7 @@ static int array_add(struct alloc *a, u64 start, const struct disk_chunk *c, u32
 	return 0;
 }
 
-static void array_remove(struct alloc *a, u64 start)
+void chunk_array_remove(struct alloc *a, u64 start)
 {
 	u32 pos = 0, before = 0, used = le32_get(a->super->sys_chunk_array_size), size;
 	const struct disk_chunk *c;
@@ -140,7 +140,7 @@ static void array_remove(struct alloc *a, u64 start)
 	}
 }
 
-static void features_for(struct alloc *a, u64 flags)
+void chunk_features(struct alloc *a, u64 flags)
 {
 	u64 bits = (flags & BTRFS_BLOCK_GROUP_RAID56_MASK ? BTRFS_FEATURE_INCOMPAT_RAID56 : 0)
 		| (flags & (BTRFS_BLOCK_GROUP_RAID1C3 | BTRFS_BLOCK_GROUP_RAID1C4) ? BTRFS_FEATURE_INCOMPAT_RAID1C34 : 0);
@@ -181,7 +181,7 @@ static int devices_take(struct alloc *a, const struct chunk_plan *plan, struct e
 
 		if (ranges_add(&dev_space(a, plan->stripes[i].devid)->used, start, start + plan->stripe_length))
 			return err_nomem(err);
-		volume_device(a->vol, plan->stripes[i].devid, NULL)->bytes_used += plan->stripe_length;
+		alloc_device(a, plan->stripes[i].devid)->bytes_used += plan->stripe_length;
 	}
 	return 0;
 }
@@ -198,7 +198,7 @@ int chunk_create(struct alloc *a, u64 type, struct block_group **out, struct err
 		ret = chunk_plan(a->geo, CHUNK_KERNEL, flags, writable_bytes(a), a->devs.v, a->devs.len, plan, err);
 	if (ret)
 		return ret;
-	item = chunk_item(a, flags, plan, &size);
+	item = chunk_item_new(a, flags, plan, &size);
 	if (!item || vec_reserve(&a->new_chunks, a->new_chunks.len + 1))
 		return err_nomem(err);
 	if (flags & BTRFS_BLOCK_GROUP_SYSTEM)
@@ -211,7 +211,7 @@ int chunk_create(struct alloc *a, u64 type, struct block_group **out, struct err
 		ret = group_new(a, start, flags, out, err);
 	if (ret)
 		return ret;
-	features_for(a, flags);
+	chunk_features(a, flags);
 	a->new_chunks.v[a->new_chunks.len++] = start;
 	return 0;
 }
@@ -232,7 +232,7 @@ int chunk_remove(struct alloc *a, u64 start, struct err *err)
 	}
 	bg->removed = true;
 	if (bg->flags & BTRFS_BLOCK_GROUP_SYSTEM)
-		array_remove(a, start);
+		chunk_array_remove(a, start);
 	for (unsigned i = 0; i < copy->num_stripes; i++) {
 		struct hole h = { copy->stripes[i].dev->devid, copy->stripes[i].physical, copy->stripes[i].physical + copy->stripe_length };
 
@@ -254,7 +254,7 @@ void chunks_committed(struct alloc *a)
 	a->holes.len = 0;
 }
 
-static int dev_extent_write(struct alloc *a, const struct chunk *c, unsigned i, bool add, struct err *err)
+int dev_extent_write(struct alloc *a, const struct chunk *c, unsigned i, bool add, struct err *err)
 {
 	struct disk_dev_extent e = { .chunk_tree = le64_of(BTRFS_CHUNK_TREE_OBJECTID), .chunk_objectid = le64_of(BTRFS_FIRST_CHUNK_TREE_OBJECTID),
 		.chunk_offset = le64_of(c->start), .length = le64_of(c->stripe_length) };
@@ -264,16 +264,13 @@ static int dev_extent_write(struct alloc *a, const struct chunk *c, unsigned i, 
 	return add ? tree_insert(t, &key, &e, sizeof(e), err) : tree_delete(t, &key, err);
 }
 
-static int chunk_write(struct alloc *a, const struct chunk *c, struct err *err)
+/* The item of a chunk in memory, heap. NULL: no memory. */
+static struct disk_chunk *item_of(const struct alloc *a, const struct chunk *c, u32 *size)
 {
 	struct chunk_plan *plan CLEANUP(mem_freep) = mem_zalloc(sizeof(*plan));
-	struct disk_chunk *item CLEANUP(mem_freep) = NULL;
-	struct key key = KEY(BTRFS_FIRST_CHUNK_TREE_OBJECTID, BTRFS_CHUNK_ITEM_KEY, c->start);
-	u32 size;
-	int ret;
 
 	if (!plan)
-		return err_nomem(err);
+		return NULL;
 	plan->length = c->length;
 	plan->num_stripes = c->num_stripes;
 	plan->sub_stripes = c->sub_stripes;
@@ -281,10 +278,30 @@ static int chunk_write(struct alloc *a, const struct chunk *c, struct err *err)
 		plan->stripes[i].devid = c->stripes[i].dev->devid;
 		plan->stripes[i].physical = c->stripes[i].physical;
 	}
-	item = chunk_item(a, c->type, plan, &size);
-	if (!item)
-		return err_nomem(err);
-	ret = tree_insert(&a->roots->chunk_tree->tree, &key, item, size, err);
+	return chunk_item_new(a, c->type, plan, size);
+}
+
+int chunk_item_put(struct alloc *a, const struct chunk *c, struct err *err)
+{
+	struct key key = KEY(BTRFS_FIRST_CHUNK_TREE_OBJECTID, BTRFS_CHUNK_ITEM_KEY, c->start);
+	u32 size;
+	struct disk_chunk *item CLEANUP(mem_freep) = item_of(a, c, &size);
+
+	return item ? tree_put(&a->roots->chunk_tree->tree, &key, item, size, true, err) : err_nomem(err);
+}
+
+int chunk_array_add(struct alloc *a, const struct chunk *c, struct err *err)
+{
+	u32 size;
+	struct disk_chunk *item CLEANUP(mem_freep) = item_of(a, c, &size);
+
+	return item ? array_add(a, c->start, item, size, err) : err_nomem(err);
+}
+
+static int chunk_write(struct alloc *a, const struct chunk *c, struct err *err)
+{
+	int ret = chunk_item_put(a, c, err);
+
 	for (unsigned i = 0; !ret && i < c->num_stripes; i++)
 		ret = dev_extent_write(a, c, i, true, err);
 	return ret ? ret : fst_group_new(a, alloc_block_group(a, c->start), err);
@@ -298,28 +315,6 @@ static int chunk_delete(struct alloc *a, const struct chunk *c, struct err *err)
 	for (unsigned i = 0; !ret && i < c->num_stripes; i++)
 		ret = dev_extent_write(a, c, i, false, err);
 	return ret;
-}
-
-/* Device items whose bytes_used or size changed; the superblock of each device repeats its own. */
-static int dev_items_write(struct alloc *a, bool *changed, struct err *err)
-{
-	for (size_t i = 0; i < a->vol->devices.len; i++) {
-		struct device *d = a->vol->devices.v[i];
-		struct key key = KEY(BTRFS_DEV_ITEMS_OBJECTID, BTRFS_DEV_ITEM_KEY, d->devid);
-		int ret;
-
-		if (!d->has_item || (le64_get(d->item.bytes_used) == d->bytes_used && le64_get(d->item.total_bytes) == d->total_bytes))
-			continue;
-		d->item.bytes_used = le64_of(d->bytes_used);
-		d->item.total_bytes = le64_of(d->total_bytes);
-		if (d == a->vol->main)
-			a->super->dev_item = d->item;
-		*changed = true;
-		ret = tree_put(&a->roots->chunk_tree->tree, &key, &d->item, sizeof(d->item), false, err);
-		if (ret)
-			return ret;
-	}
-	return 0;
 }
 
 /* Writing the items of one chunk may make another: the list grows while it is worked on. */
@@ -339,5 +334,7 @@ int chunks_write(struct alloc *a, bool *changed, struct err *err)
 		a->gone_chunks.v[i] = NULL;
 	}
 	a->gone_chunks.len = 0;
-	return ret ? ret : dev_items_write(a, changed, err);
+	if (!ret)
+		ret = moves_write(a, changed, err);
+	return ret ? ret : devices_write(a, changed, err);
 }

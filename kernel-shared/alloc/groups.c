@@ -94,7 +94,8 @@ int groups_load(struct alloc *a, struct err *err)
 
 static int group_write(struct alloc *a, struct block_group *bg, struct err *err)
 {
-	struct disk_block_group_item d = { le64_of(bg->used), le64_of(BTRFS_FIRST_CHUNK_TREE_OBJECTID), le64_of(bg->flags) };
+	struct disk_block_group_item d = { le64_of(bg->used), le64_of(BTRFS_FIRST_CHUNK_TREE_OBJECTID),
+		le64_of(bg->moving ? bg->next_flags : bg->flags) };
 	struct key key = KEY(bg->start, BTRFS_BLOCK_GROUP_ITEM_KEY, bg->length);
 	/* the copying below may change `used` again: the next round sees it */
 	u64 used = bg->used;

@@ -62,6 +62,8 @@ struct alloc {
 	bool devs_loaded;
 	VEC(u64) new_chunks;             /* starts, items not yet written */
 	VEC(struct chunk *) gone_chunks; /* copies of removed ones, items not yet deleted */
+	VEC(struct chunk *) moves;       /* copies of chunks as they were, whose new items are not yet written */
+	VEC(u64) left_devices;           /* whose items are not yet deleted */
 	VEC(struct hole) holes;          /* dev extents that the last commit still names: free after the commit */
 
 	/* free space tree: a range being collected */
@@ -120,5 +122,19 @@ void chunks_committed(struct alloc *a);
 /* The room on devices: reads all device extents once. dev_space: NULL for what cannot be written. */
 int devs_load(struct alloc *a, struct err *err);
 struct dev_space *dev_space(struct alloc *a, u64 devid);
+/* The device of this filesystem with that number, seeds left aside; NULL. */
+struct device *alloc_device(const struct alloc *a, u64 devid);
+/* Parts of chunk.c that moving shares. */
+int chunk_array_add(struct alloc *a, const struct chunk *c, struct err *err);
+void chunk_array_remove(struct alloc *a, u64 start);
+void chunk_features(struct alloc *a, u64 flags);
+int chunk_item_put(struct alloc *a, const struct chunk *c, struct err *err);
+struct disk_chunk *chunk_item_new(const struct alloc *a, u64 flags, const struct chunk_plan *plan, u32 *size);
+int dev_extent_write(struct alloc *a, const struct chunk *c, unsigned i, bool add, struct err *err);
+/* move.c */
+int moves_write(struct alloc *a, bool *changed, struct err *err);
+int moves_committed(struct alloc *a);
+/* device.c */
+int devices_write(struct alloc *a, bool *changed, struct err *err);
 
 #endif

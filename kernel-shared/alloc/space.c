@@ -423,5 +423,5 @@ int alloc_committed(struct alloc *a, int (*fn)(void *arg, u64 bytenr, u64 len), 
 			return ret;
 	}
 	chunks_committed(a);
-	return 0;
+	return moves_committed(a);
 }

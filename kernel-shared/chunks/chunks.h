@@ -30,4 +30,30 @@ struct scrub_args {
  * 0 whatever was found; -EINTR; other failures that stop it. */
 int scrub_run(struct fs *fs, const struct scrub_args *args, struct scrub_stats *stats, u64 *reached, struct err *err);
 
+/* --- chunks that move ---
+ * All of these commit by themselves, one chunk after the other: no transaction may be open. A commit leaves a whole filesystem, whatever comes after it. On failure
+ * what is committed stays, and the transaction that failed was given up: if writer_dead(fs->writer), the filesystem has to be opened again. */
+struct chunks_work {
+	struct progress *progress;  /* counts bytes in use that were moved; may be NULL */
+	u64 moved;                  /* chunks; counted by whoever is called */
+};
+/* One chunk to another profile (bits; that of the chunk: to where nothing forbids it to be), how: MOVE_*. 0; what chunk_move says, nothing changed then; -EIO:
+ * something in it is damaged. */
+int chunk_relocate_stripes(struct fs *fs, u64 start, u64 profile, unsigned how, struct chunks_work *w, struct err *err);
+/* Every chunk that reaches beyond `limit` of a device goes elsewhere. */
+int chunks_evacuate(struct fs *fs, u64 devid, u64 limit, struct chunks_work *w, struct err *err);
+
+/* --- devices --- */
+
+/* bdev is taken, also when it fails; old signatures on it are the caller's to wipe before. path: what it is called. */
+int fs_device_add(struct fs *fs, struct bdev *bdev, const char *path, struct err *err);
+/* Moves everything off a device (also a missing one) and takes it out of the filesystem; then its superblocks go. *reason, when not NULL, is why the profiles in use
+ * do not allow it (-EPERM). */
+int fs_device_remove(struct fs *fs, u64 devid, struct chunks_work *w, const char **reason, struct err *err);
+/* target takes the place of a device (also a missing one): number, uuid and all. It is at least as long as what is used of
+ * the source, and taken, also when it fails. avoid: the source is read only for what nobody else has. */
+int fs_device_replace(struct fs *fs, u64 devid, struct bdev *target, const char *path, bool avoid, struct chunks_work *w, struct err *err);
+/* Moves what lies behind size, then shrinks (or just grows) what the filesystem uses of the device. The device itself is left as long as it is. */
+int fs_device_resize(struct fs *fs, u64 devid, u64 size, struct chunks_work *w, struct err *err);
+
 #endif

@@ -50,8 +50,8 @@ unsigned window_judge(const struct fs *fs, const struct window *w, u32 from, u32
 u32 window_unit(const struct fs *fs, const struct window *w, u32 sector);
 /* The next run of sectors in use at or after *from: *from, *n. False: none. */
 bool window_run(const struct window *w, u32 *from, u32 *n);
-/* Reads all that is in use into buf (len bytes; what is free becomes zeros), each sector from a copy in which it is whole. -EIO names a place that no copy
+/* Reads all that is in use into buf (len bytes; what is free becomes zeros or, if raw, what lies there, as far as it can be read), each sector from a copy in which it is whole. -EIO names a place that no copy
  * holds whole. Thread-safe. */
-int window_read(struct fs *fs, const struct window *w, u8 *buf, struct err *err);
+int window_read(struct fs *fs, const struct window *w, bool raw, u8 *buf, struct err *err);
 
 #endif

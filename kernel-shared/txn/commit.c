@@ -205,7 +205,7 @@ int txn_commit(struct txn *txn, struct err *err)
 		return err_set(err, -EROFS, "the transaction was aborted");
 	if (--txn->nesting)
 		return 0;
-	if (!w->changed.len && !ref_pending(w->alloc) && !memcmp(&w->super, &w->vol->sb, sizeof(w->super)))
+	if (!w->changed.len && !ref_pending(w->alloc) && !alloc_has_news(w->alloc) && !memcmp(&w->super, &w->vol->sb, sizeof(w->super)))
 		return 0;
 	ret = commit(txn, err);
 	if (ret) {

@@ -196,6 +196,17 @@ int volume_move_chunk(struct volume *vol, u64 start, const struct disk_chunk *to
 	return ret;
 }
 
+void volume_unmove_chunk(struct volume *vol, u64 start)
+{
+	size_t i;
+	struct chunk *c = chunk_at(vol, start, &i);
+
+	if (!c)
+		return;
+	free(c->next);
+	c->next = NULL;
+}
+
 void volume_settle_chunks(struct volume *vol, bool moved)
 {
 	for (size_t i = 0; i < vol->chunks.len; i++) {
@@ -308,31 +319,34 @@ static int reverse_stripe(const struct chunk *c, unsigned k, u64 from, u64 to, i
 	return ret;
 }
 
-int rio_reverse(const struct volume *vol, const struct device *dev, u64 physical, u64 len, int (*fn)(void *arg, u64 logical, u64 len), void *arg)
+int chunk_reverse(const struct chunk *c, const struct device *dev, u64 physical, u64 len, int (*fn)(void *arg, u64 logical, u64 len), void *arg)
 {
 	u64 last = len ? physical + (len - 1) : 0;
 
-	if (!len)
-		return 0;
 	if (last < physical)
 		last = ~0ULL;
-	for (size_t i = 0; i < vol->chunks.len; i++) {
-		const struct chunk *c = vol->chunks.v[i];
+	for (unsigned k = 0; len && k < c->num_stripes; k++) {
+		u64 base = c->stripes[k].physical, from, to;
+		int ret;
 
-		for (unsigned k = 0; k < c->num_stripes; k++) {
-			u64 base = c->stripes[k].physical, from, to;
-			int ret;
-
-			if (c->stripes[k].dev != dev || last < base || physical >= base + c->stripe_length)
-				continue;
-			from = max_t(u64, physical, base) - base;
-			to = min_t(u64, last - base, c->stripe_length - 1) + 1;
-			ret = reverse_stripe(c, k, from, to, fn, arg);
-			if (ret)
-				return ret;
-		}
+		if (c->stripes[k].dev != dev || last < base || physical >= base + c->stripe_length)
+			continue;
+		from = max_t(u64, physical, base) - base;
+		to = min_t(u64, last - base, c->stripe_length - 1) + 1;
+		ret = reverse_stripe(c, k, from, to, fn, arg);
+		if (ret)
+			return ret;
 	}
 	return 0;
+}
+
+int rio_reverse(const struct volume *vol, const struct device *dev, u64 physical, u64 len, int (*fn)(void *arg, u64 logical, u64 len), void *arg)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < vol->chunks.len; i++)
+		ret = chunk_reverse(vol->chunks.v[i], dev, physical, len, fn, arg);
+	return ret;
 }
 
 u64 rio_disk_order(const struct volume *vol, u64 logical)

@@ -173,6 +173,19 @@ int volume_add_device(struct volume *vol, struct bdev *bdev, const char *path, c
 	return volume_add_dev_item(vol, item, err);
 }
 
+int volume_rename_device(struct volume *vol, struct device *dev, u64 devid, const u8 uuid[16])
+{
+	u64 *slot = hmap_put(&vol->by_id, device_hash(devid, uuid), NULL);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = dev->index + 1;
+	hmap_del(&vol->by_id, device_hash(dev->devid, dev->uuid));
+	dev->devid = devid;
+	memmove(dev->uuid, uuid, sizeof(dev->uuid));
+	return 0;
+}
+
 static bool chunk_uses(const struct chunk *c, const struct device *dev)
 {
 	for (unsigned i = 0; c && i < c->num_stripes; i++)
@@ -190,6 +203,9 @@ int volume_remove_device(struct volume *vol, struct device *dev, struct err *err
 			return err_set(err, -EBUSY, "chunk %llu still uses devid %llu", vol->chunks.v[i]->start, dev->devid);
 	if (vol->devices.len == 1)
 		return err_set(err, -EINVAL, "%s is the last device", dev->path);
+	if (dev->bdev && vec_push(&vol->retired, dev->bdev))
+		return err_nomem(err);
+	dev->bdev = NULL;
 	vec_remove(&vol->devices, at);
 	hmap_del(&vol->by_id, device_hash(dev->devid, dev->uuid));
 	for (size_t i = 0; i < vol->devices.len; i++) {
@@ -215,6 +231,9 @@ void volume_close(struct volume *vol)
 		chunk_free(vol->chunks.v[i]);
 	for (size_t i = 0; i < vol->devices.len; i++)
 		device_free(vol->devices.v[i]);
+	for (size_t i = 0; i < vol->retired.len; i++)
+		bdev_close(vol->retired.v[i]);
+	vec_fini(&vol->retired);
 	vec_fini(&vol->chunks);
 	vec_fini(&vol->devices);
 	hmap_fini(&vol->by_id);

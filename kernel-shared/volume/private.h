@@ -54,7 +54,7 @@ int stripe_write(const struct phys *p, const void *buf, struct err *err);
 /* Rebuilds [o, o + len) of data column col of a row, taking that column as lost, and role other (-1: none) too; what cannot be
  * read counts as lost as well. */
 int raid_rebuild(const struct chunk *c, u64 row, unsigned col, int other, u32 o, u32 len, void *out, struct err *err);
-/* Writes [from, to) of a row (counted in its data bytes) and the parity that follows from it. */
-int raid_write_row(struct volume *vol, const struct chunk *c, u64 row, u64 from, u64 to, const u8 *buf, struct err *err);
+/* Writes [from, to) of a row (counted in its data bytes) and the parity that follows from it; not to stripes that `but` (may be NULL) has, too. */
+int raid_write_row(struct volume *vol, const struct chunk *c, const struct chunk *but, u64 row, u64 from, u64 to, const u8 *buf, struct err *err);
 
 #endif

@@ -8,6 +8,7 @@
 struct row_write {
 	struct row r;
 	struct volume *vol;
+	const struct chunk *but;
 	u64 from, to;
 	const u8 *buf;
 	u8 *healed;         /* of each column: it was found bad and has been rebuilt, so all of it is written */
@@ -140,6 +141,8 @@ static int write_role(struct row_write *w, unsigned role, u32 at, u32 len, struc
 
 	p.physical += at;
 	p.len = len;
+	if (w->but && chunk_stripe_stays(w->but, w->r.c, p.stripe))
+		return 0;
 	return p.dev->bdev ? stripe_write(&p, w->r.bufs[role] + at, err) : 0;
 }
 
@@ -191,9 +194,9 @@ static void choose_window(struct row_write *w)
 	w->r.len = end - start;
 }
 
-int raid_write_row(struct volume *vol, const struct chunk *c, u64 row, u64 from, u64 to, const u8 *buf, struct err *err)
+int raid_write_row(struct volume *vol, const struct chunk *c, const struct chunk *but, u64 row, u64 from, u64 to, const u8 *buf, struct err *err)
 {
-	struct row_write w = { .r = { .c = c, .nr = row }, .vol = vol, .from = from, .to = to, .buf = buf };
+	struct row_write w = { .r = { .c = c, .nr = row }, .vol = vol, .but = but, .from = from, .to = to, .buf = buf };
 	int ret;
 
 	choose_window(&w);

@@ -56,7 +56,7 @@ int volume_check_untouched(struct volume *vol, struct err *err)
 	int ret = 0;
 
 	for (size_t i = 0; i < vol->devices.len && !ret; i++)
-		if (vol->devices.v[i]->bdev && !vol->devices.v[i]->seed)
+		if (vol->devices.v[i]->bdev && !vol->devices.v[i]->seed && !vol->devices.v[i]->fresh)
 			ret = check_untouched(vol, vol->devices.v[i], err);
 	return ret;
 }

@@ -21,6 +21,9 @@ struct device {
 	u64 generation;          /* of this device's newest superblock */
 	struct disk_dev_item item; /* as in the chunk tree, once read (has_item) */
 	bool has_item, seed;
+	bool item_missing;       /* new: the chunk tree has no item of it yet */
+	bool fresh;              /* new: no superblock on it yet; it gets its own before all others get theirs, so that they never name what is not there */
+	bool leaving;            /* no part of the filesystem from the next commit on: its superblocks stay as they are */
 	bool stale;              /* older than the newest superblock: read from last */
 	struct disk_super sb;    /* its own newest valid superblock; zero when missing */
 	u8 sb_valid;             /* bit i: copy i is valid */
@@ -61,6 +64,7 @@ struct volume {
 	bool degraded;                /* some device is missing */
 	bool writable;
 	struct logical_source *source;
+	VEC(struct bdev *) retired;   /* of devices that were removed: closed with the volume, so that layers shared by all (undo) see their end */
 	/* Asked about what a row with parity held before it is rewritten in part: are these bytes of logical address space whole? 0 yes or
 	 * nobody can tell, -EIO no. start and len cover whole tree blocks or sectors. May be NULL: then nobody can tell. */
 	int (*verify)(void *arg, u64 start, u32 len, const void *data);
@@ -114,17 +118,26 @@ int volume_add_chunk(struct volume *vol, u64 start, const struct disk_chunk *chu
 /* Forgets a chunk that is gone, -ENOENT. Adding and removing chunks and devices must not run beside any other use of the volume. */
 int volume_remove_chunk(struct volume *vol, u64 start);
 /* A chunk on its way to other stripes, at the same logical place: until it is settled reads come from the old ones and rio_write goes
- * to both, so that either can be what the next commit names. The mover copies what is in use with rio_write_next. */
+ * to both, so that either can be what the next commit names. The mover copies what is in use with rio_write_next, before anything else is
+ * written there. Stripes that the new chunk has in common with the old one are not written again. With parity the mover writes whole rows;
+ * if old and new differ in their places alone (chunk_same_layout), what is free in a row counts, too: it is part of the parity that stays. */
 int volume_move_chunk(struct volume *vol, u64 start, const struct disk_chunk *to, struct err *err);
+/* It does not move after all: before anything was written to its new place. */
+void volume_unmove_chunk(struct volume *vol, u64 start);
+bool chunk_same_layout(const struct chunk *a, const struct chunk *b);
+/* Does stripe k of `to` hold what a stripe of `from` holds, at the same place? */
+bool chunk_stripe_stays(const struct chunk *from, const struct chunk *to, unsigned k);
 int rio_write_next(struct volume *vol, u64 start, u32 len, const void *buf, struct err *err);
 /* After the commit (moved), or when it has failed: every moving chunk is now on its new stripes, or stays on the old ones. */
 void volume_settle_chunks(struct volume *vol, bool moved);
 
 /* For makers: a writable volume without devices; sb says what holds for all. */
 int volume_new(struct env *env, const struct disk_super *sb, struct volume **out, struct err *err);
-/* A device that has no superblock yet; takes bdev on success. */
+/* A device that has no superblock yet; takes bdev on success, and when *out is set. */
 int volume_add_device(struct volume *vol, struct bdev *bdev, const char *path, const struct disk_dev_item *item, struct device **out, struct err *err);
-/* Closes a device that no chunk uses any more (-EBUSY otherwise). Indexes of those behind it change. */
+/* Gives a device another number and uuid, that nobody else has. -ENOMEM. */
+int volume_rename_device(struct volume *vol, struct device *dev, u64 devid, const u8 uuid[16]);
+/* Forgets a device that no chunk uses any more (-EBUSY otherwise). Indexes of those behind it change. */
 int volume_remove_device(struct volume *vol, struct device *dev, struct err *err);
 
 /* The seed filesystem of a device by fsid: among the named devices or found by scanning, attached for reading; its fsid becomes
@@ -144,6 +157,7 @@ unsigned rio_copies(const struct volume *vol, u64 logical);
 /* The first piece of [logical, logical + len) in mirror 1..copies; with parity 1 is the data itself, 2 and 3 are P and Q of its row. */
 int rio_map(const struct volume *vol, u64 logical, u64 len, unsigned mirror, struct phys *out);
 /* All logical ranges of one device byte range: the inverse, for superblock exclusion and scrub. fn non-zero stops. */
+int chunk_reverse(const struct chunk *c, const struct device *dev, u64 physical, u64 len, int (*fn)(void *arg, u64 logical, u64 len), void *arg);
 int rio_reverse(const struct volume *vol, const struct device *dev, u64 physical, u64 len, int (*fn)(void *arg, u64 logical, u64 len), void *arg);
 
 /* Reads len bytes of logical address space into buf, from the first mirror that can be read at all.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Writes of logical addresses, and of superblocks. Spec: on-disk-format 5.2, 6.5. */
+#include "common/mem.h"
 #include "kernel-shared/volume/private.h"
 
 int stripe_write(const struct phys *p, const void *buf, struct err *err)
@@ -9,15 +10,40 @@ int stripe_write(const struct phys *p, const void *buf, struct err *err)
 	return bdev_write(p->dev->bdev, p->physical, buf, p->len, err);
 }
 
+bool chunk_same_layout(const struct chunk *a, const struct chunk *b)
+{
+	return a->profile == b->profile && a->num_stripes == b->num_stripes;
+}
+
+/* Each stripe is the chunk, byte for byte. */
+static bool is_linear(const struct chunk *c)
+{
+	return !c->profile->parity && c->data_stripes == 1;
+}
+
+bool chunk_stripe_stays(const struct chunk *from, const struct chunk *to, unsigned k)
+{
+	bool linear = is_linear(from) && is_linear(to);
+
+	if (!linear && !chunk_same_layout(from, to))
+		return false;
+	for (unsigned i = linear ? 0 : k; i < (linear ? from->num_stripes : k + 1); i++)
+		if (from->stripes[i].dev == to->stripes[k].dev && from->stripes[i].physical == to->stripes[k].physical)
+			return true;
+	return false;
+}
+
 /* All pieces of one copy. */
-static int write_copy(const struct chunk *c, u64 off, u32 len, unsigned mirror, const u8 *buf, unsigned *written, struct err *err)
+static int write_copy(const struct chunk *c, const struct chunk *but, u64 off, u32 len, unsigned mirror, const u8 *buf, unsigned *written, struct err *err)
 {
 	while (len) {
 		struct phys p;
 		int ret;
 
 		chunk_map(c, off, len, mirror, &p);
-		if (p.dev->bdev) {
+		if (but && chunk_stripe_stays(but, c, p.stripe)) {
+			*written += p.len;
+		} else if (p.dev->bdev) {
 			ret = stripe_write(&p, buf, err);
 			if (ret)
 				return ret;
@@ -31,7 +57,7 @@ static int write_copy(const struct chunk *c, u64 off, u32 len, unsigned mirror, 
 	return 0;
 }
 
-static int write_copies(const struct chunk *c, u64 off, u32 len, const u8 *buf, struct err *err)
+static int write_copies(const struct chunk *c, const struct chunk *but, u64 off, u32 len, const u8 *buf, struct err *err)
 {
 	/* Piece by piece, so that each is seen to reach one device at least. */
 	while (len) {
@@ -41,7 +67,7 @@ static int write_copies(const struct chunk *c, u64 off, u32 len, const u8 *buf, 
 
 		chunk_map(c, off, len, 1, &p);
 		for (unsigned mirror = 1; mirror <= c->profile->copies && !ret; mirror++)
-			ret = write_copy(c, off, p.len, mirror, buf, &written, err);
+			ret = write_copy(c, but, off, p.len, mirror, buf, &written, err);
 		if (!ret && !written)
 			ret = err_set(err, -EIO, "all devices of its copies are missing");
 		if (ret)
@@ -53,13 +79,13 @@ static int write_copies(const struct chunk *c, u64 off, u32 len, const u8 *buf, 
 	return 0;
 }
 
-static int write_rows(struct volume *vol, const struct chunk *c, u64 off, u32 len, const u8 *buf, struct err *err)
+static int write_rows(struct volume *vol, const struct chunk *c, const struct chunk *but, u64 off, u32 len, const u8 *buf, struct err *err)
 {
 	u64 row_len = (u64)c->data_stripes * BTRFS_STRIPE_LEN;
 
 	while (len) {
 		u64 from = off % row_len, to = min_t(u64, row_len, from + len);
-		int ret = raid_write_row(vol, c, off / row_len, from, to, buf, err);
+		int ret = raid_write_row(vol, c, but, off / row_len, from, to, buf, err);
 
 		if (ret)
 			return ret;
@@ -70,10 +96,10 @@ static int write_rows(struct volume *vol, const struct chunk *c, u64 off, u32 le
 	return 0;
 }
 
-static int write_chunk(struct volume *vol, const struct chunk *c, u64 start, u32 len, const void *buf, struct err *err)
+static int write_chunk(struct volume *vol, const struct chunk *c, const struct chunk *but, u64 start, u32 len, const void *buf, struct err *err)
 {
 	u64 off = start - c->start;
-	int ret = c->profile->parity ? write_rows(vol, c, off, len, buf, err) : write_copies(c, off, len, buf, err);
+	int ret = c->profile->parity ? write_rows(vol, c, but, off, len, buf, err) : write_copies(c, but, off, len, buf, err);
 
 	return ret ? err_wrap(err, ret, "cannot write %u bytes at logical %llu", len, start) : 0;
 }
@@ -94,6 +120,30 @@ static const struct chunk *chunk_for_write(struct volume *vol, u64 start, u32 le
 	return NULL;
 }
 
+/* The new places of what was just written to the old ones. Where only some stripes of rows with parity move, those must hold what the old ones hold in all of the
+ * row, or the parity that stays would not follow from them. */
+static int write_moving(struct volume *vol, const struct chunk *c, u64 start, u32 len, const u8 *buf, struct err *err)
+{
+	u64 row = (u64)c->data_stripes * BTRFS_STRIPE_LEN, end = start + len;
+	u8 *whole;
+	int ret = 0;
+
+	if (!c->profile->parity || !chunk_same_layout(c, c->next))
+		return write_chunk(vol, c->next, c, start, len, buf, err);
+	whole = mem_alloc_io(row);
+	if (!whole)
+		return err_nomem(err);
+	for (u64 at = c->start + (start - c->start) / row * row; at < end && !ret; at += row) {
+		u32 part = min_t(u64, row, c->start + c->length - at);
+
+		ret = rio_read(vol, at, part, 0, whole, err);
+		if (!ret)
+			ret = write_chunk(vol, c->next, c, at, part, whole, err);
+	}
+	free(whole);
+	return ret;
+}
+
 int rio_write(struct volume *vol, u64 start, u32 len, const void *buf, struct err *err)
 {
 	int ret = 0;
@@ -101,8 +151,8 @@ int rio_write(struct volume *vol, u64 start, u32 len, const void *buf, struct er
 
 	if (!c)
 		return ret;
-	ret = write_chunk(vol, c, start, len, buf, err);
-	return ret || !c->next ? ret : write_chunk(vol, c->next, start, len, buf, err);
+	ret = write_chunk(vol, c, NULL, start, len, buf, err);
+	return ret || !c->next ? ret : write_moving(vol, c, start, len, buf, err);
 }
 
 int rio_write_next(struct volume *vol, u64 start, u32 len, const void *buf, struct err *err)
@@ -114,7 +164,7 @@ int rio_write_next(struct volume *vol, u64 start, u32 len, const void *buf, stru
 		return ret;
 	if (!c->next)
 		return err_set(err, -EINVAL, "chunk %llu is not moving", c->start);
-	return write_chunk(vol, c->next, start, len, buf, err);
+	return write_chunk(vol, c->next, c, start, len, buf, err);
 }
 
 int rio_write_mirror(struct volume *vol, u64 start, u32 len, unsigned mirror, const void *buf, struct err *err)
@@ -127,7 +177,7 @@ int rio_write_mirror(struct volume *vol, u64 start, u32 len, unsigned mirror, co
 		return ret;
 	if (!mirror || mirror > c->profile->copies)
 		return err_set(err, -EINVAL, "logical %llu has no copy %u to write", start, mirror);
-	ret = write_copy(c, start - c->start, len, mirror, buf, &written, err);
+	ret = write_copy(c, NULL, start - c->start, len, mirror, buf, &written, err);
 	if (!ret && written < len)
 		ret = err_set(err, -EIO, "its device is missing");
 	return ret ? err_wrap(err, ret, "cannot write copy %u of %u bytes at logical %llu", mirror, len, start) : 0;
@@ -172,19 +222,23 @@ static int write_super_copy(const struct volume *vol, struct device *d, int copy
 	return 0;
 }
 
-static int write_super_copies(struct volume *vol, int first, int last, struct err *err)
+static int write_super_copies(struct volume *vol, bool fresh, int first, int last, struct err *err)
 {
+	unsigned written = 0;
 	int ret = 0;
 
 	for (size_t i = 0; i < vol->devices.len; i++) {
 		struct device *d = vol->devices.v[i];
 
-		for (int copy = first; copy <= last && !ret && d->bdev && !d->seed; copy++)
+		if (!d->bdev || d->seed || d->leaving || d->fresh != fresh)
+			continue;
+		for (int copy = first; copy <= last && !ret; copy++)
 			ret = write_super_copy(vol, d, copy, err);
-		if (!ret && d->bdev && !d->seed)
+		if (!ret)
 			d->generation = le64_get(vol->sb.generation);
+		written++;
 	}
-	return ret ? ret : volume_flush(vol, err);
+	return ret || !written ? ret : volume_flush(vol, err);
 }
 
 int volume_write_supers(struct volume *vol, struct err *err)
@@ -193,6 +247,12 @@ int volume_write_supers(struct volume *vol, struct err *err)
 
 	if (!vol->writable)
 		return err_set(err, -EROFS, "the filesystem was opened for reading only");
-	ret = write_super_copies(vol, 0, 0, err);
-	return ret ? ret : write_super_copies(vol, 1, BTRFS_SUPER_MIRROR_MAX - 1, err);
+	ret = write_super_copies(vol, true, 0, BTRFS_SUPER_MIRROR_MAX - 1, err);
+	if (!ret)
+		ret = write_super_copies(vol, false, 0, 0, err);
+	if (!ret)
+		ret = write_super_copies(vol, false, 1, BTRFS_SUPER_MIRROR_MAX - 1, err);
+	for (size_t i = 0; !ret && i < vol->devices.len; i++)
+		vol->devices.v[i]->fresh = false;
+	return ret;
 }
