@@ -40,6 +40,30 @@ without() {
 	same "with $1 alone" "${digest/mnt/.}" "$(btrfs_ours offline -o degraded "$1" hash --times all 2>"$T/.messages")"
 }
 
+# copied LIST WANT [OPTIONS...]: what get -r brings out of it has the digest WANT.
+copied() {
+	btrfs_ours offline "${@:3}" "$1" get -r / copy 2>"$T/.messages" || { head "$T/.messages"; return 1; }
+	same "what get -r brings from $1" "${2/mnt/.}" "$(cd copy && btrfs_ours offline hash --times mtime .)"
+	rm -rf copy
+}
+
+# survives N: after a row: all of it can be hashed and copied, also without any 1 to N devices.
+survives() {
+	local all want lost keep i
+	IFS=, read -ra all <<<"$list"
+	want=$(btrfs_ours offline "$list" hash --times mtime)
+	copied "$list" "$want" || return 1
+	for lost in $(seq "$1"); do
+		for i in "${!all[@]}"; do
+			# neighbours, beginning with each in turn
+			keep=$(printf '%s\n' "${all[@]}" "${all[@]}" | tail -n +$((i + lost + 1)) | head -n $((${#all[@]} - lost)) | paste -sd,)
+			mkdir -p away && for img in "${all[@]}"; do [[ ,$keep, == *",$img,"* ]] || mv "$img" away; done
+			without "$keep" && { ((i)) || copied "$keep" "$want" -o degraded; } || return 1
+			mv away/* .
+		done
+	done
+}
+
 @test "hash equals the mount: defaults" { row 1 '' ; }
 @test "hash equals the mount: nodes of 4K, holes as items, zlib forced" { row 1 compress-force=zlib -n 4096 -O ^no-holes; }
 @test "hash equals the mount: nodes of 64K, xxhash, zstd" { row 1 compress=zstd -n 65536 --csum xxhash; }
@@ -65,14 +89,14 @@ without() {
 	without "$T/img3,$T/img4"
 }
 
-@test "the product of profiles, node sizes and checksums" {
+@test "the product of profiles, node sizes and checksums, with as many devices missing as each survives" {
 	need_full
-	local profile devices node csum forced=(zstd zlib lzo)
+	local profile devices lost node csum forced=(zstd zlib lzo)
 	# All compressions are in every image; what is forced for the rest takes turns.
-	while read -r profile devices; do
+	while read -r profile devices lost; do
 		for node in 4096 16384 65536; do
 			for csum in crc32c xxhash sha256 blake2; do
-				row "$devices" "compress-force=${forced[0]}" -d "$profile" -m "$profile" -n "$node" --csum "$csum" || {
+				row "$devices" "compress-force=${forced[0]}" -d "$profile" -m "$profile" -n "$node" --csum "$csum" && survives "$lost" || {
 					echo "# $profile, $devices devices, nodes of $node, $csum, ${forced[0]} forced"
 					return 1
 				}
@@ -80,15 +104,15 @@ without() {
 			done
 		done
 	done <<-END
-		single 1
-		dup 1
-		raid0 2
-		raid1 2
-		raid1c3 3
-		raid1c4 4
-		raid10 4
-		raid5 3
-		raid6 3
+		single 1 0
+		dup 1 0
+		raid0 2 0
+		raid1 2 1
+		raid1c3 3 2
+		raid1c4 4 3
+		raid10 4 1
+		raid5 3 1
+		raid6 4 2
 	END
 }
 
