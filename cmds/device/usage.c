@@ -36,7 +36,7 @@ static void print_chunks(struct cmd_ctx *ctx, const struct chunk_usage *c)
 static void print_device(struct cmd_ctx *ctx, const struct fs_usage *u, const struct device_usage *d)
 {
 	out_printf(ctx->out, "%s, ID: %llu\n", device_name(d), d->devid);
-	print_size(ctx, "Device size:", d->size);
+	print_size(ctx, "Device size:", d->missing ? 0 : d->size); /* of what is there */
 	print_size(ctx, "Device slack:", slack_of(d));
 	for (size_t i = 0; i < u->chunks.len; i++)
 		if (u->chunks.v[i].devid == d->devid)

@@ -254,6 +254,39 @@ root_of() { "$PEER" inspect-internal dump-tree -r "$img" | sed -nE "s/^$1 tree k
 	X
 	unloop
 }
+@test "what is left of a filesystem is counted as on its degraded mount" {
+	local data meta n lost i list keep
+	mk_tree src
+	while read -r data meta n lost; do
+		mapfile -t files < <(seq -f "$T/d%g.img" "$n")
+		list=$(IFS=,; echo "${files[*]}")
+		mk_fs kernel "$list" 400M src -d "$data" -m "$meta"
+		loops
+		"$PEER" device scan -u "${devs[@]}"
+		keep=()
+		for i in "${!devs[@]}"; do
+			[[ ,$lost, != *,$((i + 1)),* ]] || { losetup -d "${devs[i]}"; sed -i "\|^${devs[i]}\$|d" "$T/.loops"; rm "${files[i]}"; continue; }
+			keep+=("${devs[i]}")
+		done
+		devs=("${keep[@]}") dev=${keep[0]} view_options=degraded
+		"$PEER" device scan "${devs[@]}" >/dev/null
+		views <<-'X' || { echo "# $data, $meta on $n without $lost"; return 1; }
+			- filesystem df @
+			- filesystem usage @
+			- filesystem usage -T @
+			- device usage @
+			- device stats @
+		X
+		run_split "$BTRBOX" btrfs filesystem show "$dev"
+		same "show" "$(printf '\t*** Some devices missing')" "$(tail -n 1 <<<"$output")"
+		unloop
+		rm -f "$T"/d*.img
+	done <<-'X'
+		raid1   raid1   2 1
+		raid6   raid1c4 4 2,3
+		single  raid1   3 2
+	X
+}
 @test "JSON holds all that text shows" {
 	local c
 	while read -r c; do
