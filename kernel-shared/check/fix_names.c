@@ -86,7 +86,7 @@ static int search_index(struct root *root, struct name_state *s, struct err *err
 	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&root->tree, KEY(s->dir, BTRFS_DIR_INDEX_KEY, 0), KEY(s->dir, BTRFS_DIR_INDEX_KEY, -1ULL));
 	struct dir_entry_view e;
 	struct item item;
-	int ret;
+	int ret = 0;
 
 	while (!s->index.type && !(ret = tree_next(&it, &item, err))) {
 		u32 pos = 0;

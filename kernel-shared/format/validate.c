@@ -61,7 +61,7 @@ static int report(struct validator *v, const struct violation *violation)
 	return -EUCLEAN;
 }
 
-static struct violation violation_at(const struct validator *v, const struct item *item, const char *id, const char *text)
+static struct violation violation_at(const struct validator *v, const struct item *item, const char *id)
 {
 	return (struct violation){
 		.id = id,
@@ -69,19 +69,19 @@ static struct violation violation_at(const struct validator *v, const struct ite
 		.bytenr = v->bytenr,
 		.slot = item ? item->slot : -1,
 		.key = item ? item->key : KEY_MIN,
-		.text = text,
 	};
 }
 
 int violate(struct validator *v, const struct item *item, const char *id, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
-	struct violation violation = violation_at(v, item, id, text);
+	struct violation violation = violation_at(v, item, id);
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	violation.text = text;
 	return report(v, &violation);
 }
 
@@ -89,12 +89,13 @@ int violate(struct validator *v, const struct item *item, const char *id, const 
 static int PRINTF(4, 5) violate_structure(struct validator *v, const struct item *item, const char *id, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
-	struct violation violation = violation_at(v, item, id, text);
+	struct violation violation = violation_at(v, item, id);
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	violation.text = text;
 	violation.structural = true;
 	return report(v, &violation);
 }

@@ -209,7 +209,7 @@ static int copy_xattrs(struct unpack *u, struct archive_entry *ae, struct entry_
 		if (!name || !*name || strlen(name) > BTRFS_NAME_LEN || len > UINT16_MAX)
 			return err_set(u->err, -EINVAL, "%s holds an extended attribute that cannot be: %zu bytes", u->pop->args.dir, len);
 		x->name = arena_dup(&u->pop->workers[0].arena, name, strlen(name) + 1);
-		x->value = arena_dup(&u->pop->workers[0].arena, value, len ? len : 1);
+		x->value = len ? arena_dup(&u->pop->workers[0].arena, value, len) : arena_dup(&u->pop->workers[0].arena, "", 1);
 		x->len = len;
 		if (!x->name || !x->value)
 			return err_nomem(u->err);
