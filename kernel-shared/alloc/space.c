@@ -317,7 +317,7 @@ static int group_of(struct alloc *a, u64 bytenr, u64 len, struct block_group **o
 int alloc_pin(struct alloc *a, u64 bytenr, u64 len, struct err *err)
 {
 	struct ranges *sets[2];
-	struct block_group *bg;
+	struct block_group *bg = NULL;
 	int ret = group_of(a, bytenr, len, &bg, err);
 
 	if (ret)
@@ -340,7 +340,7 @@ int alloc_pin(struct alloc *a, u64 bytenr, u64 len, struct err *err)
 
 int alloc_claim(struct alloc *a, u64 bytenr, u64 len, struct err *err)
 {
-	struct block_group *bg;
+	struct block_group *bg = NULL;
 	u64 before;
 	int ret = group_of(a, bytenr, len, &bg, err);
 
