@@ -48,7 +48,7 @@ struct opt {
 	const char *metavar;     /* shown in help: "QGROUP" */
 	const char *help;        /* NULL: hidden */
 	int (*call)(void *args, const char *value, struct err *err);
-	const char *complete;    /* what completes the value: "file", "dir", "device", "subvol", "algo", or words "a|b|c" */
+	const char *complete;    /* what completes the value: "file", "dir", "device", "fs" (mounted or not), "subvol", "qgroup", "algo", "none", or words "a|b|c" */
 	size_t present;          /* offset + 1 of a bool that is set when given, 0: none */
 	bool ours;               /* not the incumbent's: its long name matches only when written in full */
 };
@@ -106,7 +106,7 @@ struct cmd {
 	const struct cmd *same;        /* this row is only another name of that one */
 	const char *info;              /* the group's info line */
 	const struct cmd *inside;      /* the group of commands that are typed inside it: its manual page describes them, too */
-	const char *complete;          /* what completes positional arguments */
+	const char *complete;          /* the same for positional arguments: "qgroup qgroup fs", the last one for all that follow */
 };
 #define CMD_ARGS(type) .args_size = sizeof(type)
 

@@ -76,6 +76,8 @@ void version_print(struct out *out, const char *prefix);
 
 /* Completion for bash, zsh or fish: -1 for another shell. */
 int completion_print(struct out *out, const char *shell);
+/* What can come next in a command line (words; the last one is being typed), for those scripts. */
+int completion_words(struct cmd_ctx *ctx, int argc, char **argv);
 /* A manual page, merged with the text of file (NULL: none); page "list": the names of all pages. 0, or a failure that err tells. */
 int man_print(struct out *out, const char *page, const char *file, struct err *err);
 

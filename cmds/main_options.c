@@ -48,6 +48,8 @@ static int own_options(struct cmd_ctx *ctx, int argc, char **argv)
 	}
 	if (argc == 3 && !strcmp(argv[1], "--completion"))
 		return completion_print(ctx->out, argv[2]) ? cmd_error(ctx, "no completion for '%s', only for bash, zsh and fish", argv[2]) : 0;
+	if (argc >= 3 && !strcmp(argv[1], "--complete"))
+		return completion_words(ctx, argc - 2, argv + 2);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "--man"))
 		return man_print(ctx->out, argv[2], argv[3], &ctx->err) ? cmd_fail(ctx, "cannot print manual page %s", argv[2]) : 0;
 	return -1;

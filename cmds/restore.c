@@ -467,4 +467,4 @@ const struct cmd cmd_restore = {
 	.name = "restore", .usage = { "btrfs restore [options] <device> <path>", "btrfs restore [options] -l <device>" },
 	.brief = "Try to restore files from a damaged filesystem (unmounted)", .details = restore_details, .opts = restore_opts,
 	CMD_ARGS(struct restore_args), .min_args = 0, .max_args = -1, .flags = CMD_QUIET_VERBOSE | CMD_VERBOSE | CMD_PROGRESS | CMD_JOBS,
-	.run = restore_run, .complete = "device" };
+	.run = restore_run, .complete = "device dir" };

@@ -129,17 +129,17 @@ static const struct opt status_opts[] = { OPT_FLAG('v', NULL, verbose, NULL), OP
 #undef OPT_STRUCT
 
 const struct cmd cmd_balance_pause = {
-	.name = "pause", .usage = { "btrfs balance pause <path>" }, .brief = "Pause running balance", .min_args = 1, .max_args = 1, .run = pause_run, .complete = "dir",
+	.name = "pause", .usage = { "btrfs balance pause <path>" }, .brief = "Pause running balance", .min_args = 1, .max_args = 1, .run = pause_run, .complete = "fs",
 };
 const struct cmd cmd_balance_cancel = {
 	.name = "cancel", .usage = { "btrfs balance cancel <path>" }, .brief = "Cancel running or paused balance", .min_args = 1, .max_args = 1, .run = cancel_run,
-	.complete = "dir",
+	.complete = "fs",
 };
 const struct cmd cmd_balance_resume = {
 	.name = "resume", .usage = { "btrfs balance resume <path>" }, .brief = "Resume interrupted balance", .min_args = 1, .max_args = 1, .run = resume_run,
-	.complete = "dir",
+	.complete = "fs",
 };
 const struct cmd cmd_balance_status = {
 	.name = "status", .usage = { "btrfs balance status [-v] <path>" }, .brief = "Show status of running or paused balance", .opts = status_opts,
-	CMD_ARGS(struct status_args), .min_args = 1, .max_args = 1, .flags = CMD_VERBOSE | CMD_JSON, .run = status_run, .complete = "dir",
+	CMD_ARGS(struct status_args), .min_args = 1, .max_args = 1, .flags = CMD_VERBOSE | CMD_JSON, .run = status_run, .complete = "fs",
 };

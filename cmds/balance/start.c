@@ -191,7 +191,7 @@ static const char *const start_details[] = {
 };
 const struct cmd cmd_balance_start = {
 	.name = "start", .usage = { "btrfs balance start [options] <path>" }, .brief = "Balance chunks across the devices", .details = start_details,
-	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 1, .max_args = 1, .flags = CMD_VERBOSE, .run = start_run, .complete = "dir",
+	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 1, .max_args = 1, .flags = CMD_VERBOSE, .run = start_run, .complete = "fs",
 };
 
 /* The old form `btrfs balance --full-balance PATH`. */
@@ -202,5 +202,5 @@ static void full_init(void *args)
 
 const struct cmd cmd_balance_full = {
 	.name = "--full-balance", .usage = { "btrfs balance --full-balance <path>" }, .brief = "Balance all chunks", .opts = start_opts,
-	CMD_ARGS(struct start_args), .init = full_init, .min_args = 1, .max_args = 1, .flags = CMD_HIDDEN, .run = start_run, .complete = "dir",
+	CMD_ARGS(struct start_args), .init = full_init, .min_args = 1, .max_args = 1, .flags = CMD_HIDDEN, .run = start_run, .complete = "fs",
 };

@@ -95,5 +95,5 @@ static const struct opt stats_opts[] = {
 
 const struct cmd cmd_filesystem_commit_stats = {
 	.name = "commit-stats", .usage = { "btrfs filesystem commit-stats [options] <path>" }, .brief = "Print number of commits and time stats since mount",
-	.opts = stats_opts, CMD_ARGS(struct stats_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = stats_run, .complete = "dir",
+	.opts = stats_opts, CMD_ARGS(struct stats_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = stats_run, .complete = "fs",
 };

@@ -111,5 +111,5 @@ static int label_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_filesystem_label = {
 	.name = "label", .usage = { "btrfs filesystem label [<device>|<mount_point>] [<newlabel>]" }, .brief = "Get or change the label of a filesystem",
-	.min_args = 1, .max_args = 2, .flags = CMD_JSON | CMD_WRITES, .run = label_run, .complete = "device",
+	.min_args = 1, .max_args = 2, .flags = CMD_JSON | CMD_WRITES, .run = label_run, .complete = "device none",
 };

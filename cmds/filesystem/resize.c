@@ -158,5 +158,5 @@ static const struct opt resize_opts[] = {
 const struct cmd cmd_filesystem_resize = {
 	.name = "resize", .usage = { "btrfs filesystem resize [options] [devid:][+/-]<newsize>[kKmMgGtTpPeE]|[devid:]max|cancel <path>" },
 	.brief = "Resize a filesystem", .opts = resize_opts, CMD_ARGS(struct resize_args), .min_args = 2, .max_args = 2, .flags = CMD_NEGATIVE | CMD_WRITES | CMD_PROGRESS | CMD_JOBS,
-	.run = resize_run, .complete = "dir",
+	.run = resize_run, .complete = "max|cancel fs",
 };

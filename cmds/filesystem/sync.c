@@ -16,5 +16,5 @@ static int sync_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_filesystem_sync = {
 	.name = "sync", .usage = { "btrfs filesystem sync <path>" }, .brief = "Force a sync on a filesystem", .min_args = 1, .max_args = 1,
-	.run = sync_run, .complete = "dir",
+	.run = sync_run, .complete = "fs",
 };

@@ -66,5 +66,5 @@ static const char *const image_details[] = {
 const struct cmd cmd_image = {
 	.name = "btrfs-image", .usage = { "btrfs-image [options] source target" }, .brief = "Create or restore a filesystem image (metadata)",
 	.details = image_details, .opts = image_opts, CMD_ARGS(struct image_args), .min_args = 2, .max_args = -1,
-	.flags = CMD_STANDALONE | CMD_PROGRESS | CMD_SEED, .run = image_run, .complete = "file",
+	.flags = CMD_STANDALONE | CMD_PROGRESS | CMD_SEED, .run = image_run, .complete = "device file",
 };

@@ -102,7 +102,7 @@ static int inode_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_inspect_inode_resolve = {
 	.name = "inode-resolve", .usage = { "btrfs inspect-internal inode-resolve <inode> <path>" }, .brief = "Get file system paths for the given inode",
-	.min_args = 2, .max_args = 2, .flags = CMD_JSON | CMD_QUIET_VERBOSE, .run = inode_run, .complete = "dir",
+	.min_args = 2, .max_args = 2, .flags = CMD_JSON | CMD_QUIET_VERBOSE, .run = inode_run, .complete = "none dir",
 };
 
 struct logical_args { bool no_paths, ignore_offset, has_bufsize; u64 bufsize; };
@@ -302,7 +302,7 @@ static const struct opt logical_opts[] = {
 const struct cmd cmd_inspect_logical_resolve = {
 	.name = "logical-resolve", .usage = { "btrfs inspect-internal logical-resolve [-Pvo] [-s bufsize] <logical> <path>" },
 	.brief = "Get file system paths for the given logical address", .opts = logical_opts, CMD_ARGS(struct logical_args),
-	.min_args = 2, .max_args = 2, .flags = CMD_JSON | CMD_QUIET_VERBOSE, .run = logical_run, .complete = "dir",
+	.min_args = 2, .max_args = 2, .flags = CMD_JSON | CMD_QUIET_VERBOSE, .run = logical_run, .complete = "none fs",
 };
 
 static int subvolid_run(struct cmd_ctx *ctx, void *args)
@@ -338,7 +338,7 @@ static int subvolid_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_inspect_subvolid_resolve = {
 	.name = "subvolid-resolve", .usage = { "btrfs inspect-internal subvolid-resolve <subvolid> <path>" },
-	.brief = "Get file system paths for the given subvolume ID.", .min_args = 2, .max_args = 2, .flags = CMD_JSON, .run = subvolid_run, .complete = "dir",
+	.brief = "Get file system paths for the given subvolume ID.", .min_args = 2, .max_args = 2, .flags = CMD_JSON, .run = subvolid_run, .complete = "none fs",
 };
 
 static int rootid_run(struct cmd_ctx *ctx, void *args)

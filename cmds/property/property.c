@@ -129,12 +129,12 @@ static const struct opt property_set_opts[] = {
 
 const struct cmd cmd_property_get = {
 	.name = "get", .usage = { "btrfs property get [-t <type>] <object> [<name>]" }, .brief = "Get a property value of a btrfs object",
-	.opts = property_opts, CMD_ARGS(struct property_args), .min_args = 1, .max_args = 2, .flags = CMD_JSON, .run = get_run, .complete = "file",
+	.opts = property_opts, CMD_ARGS(struct property_args), .min_args = 1, .max_args = 2, .flags = CMD_JSON, .run = get_run, .complete = "file ro|label|compression",
 };
 
 const struct cmd cmd_property_set = {
 	.name = "set", .usage = { "btrfs property set [-f] [-t <type>] <object> <name> <value>" }, .brief = "Set a property on a btrfs object",
-	.opts = property_set_opts, CMD_ARGS(struct property_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES, .run = set_run, .complete = "file",
+	.opts = property_set_opts, CMD_ARGS(struct property_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES, .run = set_run, .complete = "file ro|label|compression none",
 };
 
 const struct cmd cmd_property_list = {

@@ -64,5 +64,5 @@ static int clear_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_qgroup_clear_stale = {
 	.name = "clear-stale", .usage = { "btrfs qgroup clear-stale <path>" }, .brief = "Clear all stale qgroups (level 0/subvolid), without a subvolume.",
-	.min_args = 1, .max_args = 1, .flags = CMD_WRITES | CMD_QUIET, .run = clear_run, .complete = "dir",
+	.min_args = 1, .max_args = 1, .flags = CMD_WRITES | CMD_QUIET, .run = clear_run, .complete = "fs",
 };

@@ -49,10 +49,10 @@ static int destroy_run(struct cmd_ctx *ctx, void *args) { return run(ctx, false)
 
 const struct cmd cmd_qgroup_create = {
 	.name = "create", .usage = { "btrfs qgroup create <qgroupid> <path>" }, .brief = "Create a subvolume quota group.", .min_args = 2, .max_args = 2,
-	.flags = CMD_WRITES, .run = create_run, .complete = "dir",
+	.flags = CMD_WRITES, .run = create_run, .complete = "qgroup fs",
 };
 
 const struct cmd cmd_qgroup_destroy = {
 	.name = "destroy", .usage = { "btrfs qgroup destroy <qgroupid> <path>" }, .brief = "Destroy a quota group.", .min_args = 2, .max_args = 2,
-	.flags = CMD_WRITES, .run = destroy_run, .complete = "dir",
+	.flags = CMD_WRITES, .run = destroy_run, .complete = "qgroup fs",
 };

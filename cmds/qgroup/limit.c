@@ -65,5 +65,5 @@ static const struct opt limit_opts[] = {
 
 const struct cmd cmd_qgroup_limit = {
 	.name = "limit", .usage = { "btrfs qgroup limit [options] <size>|none [<qgroupid>] <path>" }, .brief = "Set the limits a subvolume quota group.",
-	.opts = limit_opts, CMD_ARGS(struct limit_args), .min_args = 2, .max_args = 3, .flags = CMD_WRITES, .run = limit_run, .complete = "subvol",
+	.opts = limit_opts, CMD_ARGS(struct limit_args), .min_args = 2, .max_args = 3, .flags = CMD_WRITES, .run = limit_run, .complete = "none qgroup subvol",
 };

@@ -63,10 +63,10 @@ static const struct opt relation_opts[] = {
 
 const struct cmd cmd_qgroup_assign = {
 	.name = "assign", .usage = { "btrfs qgroup assign [options] <src> <dst> <path>" }, .brief = "Assign SRC as the child qgroup of DST",
-	.opts = relation_opts, CMD_ARGS(struct relation_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES | CMD_QUIET, .run = assign_run, .complete = "dir",
+	.opts = relation_opts, CMD_ARGS(struct relation_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES | CMD_QUIET, .run = assign_run, .complete = "qgroup qgroup fs",
 };
 
 const struct cmd cmd_qgroup_remove = {
 	.name = "remove", .usage = { "btrfs qgroup remove [options] <src> <dst> <path>" }, .brief = "Remove the relation between child qgroup SRC from DST.",
-	.opts = relation_opts, CMD_ARGS(struct relation_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES | CMD_QUIET, .run = remove_run, .complete = "dir",
+	.opts = relation_opts, CMD_ARGS(struct relation_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES | CMD_QUIET, .run = remove_run, .complete = "qgroup qgroup fs",
 };

@@ -325,5 +325,5 @@ static const struct opt show_opts[] = {
 
 const struct cmd cmd_qgroup_show = {
 	.name = "show", .usage = { "btrfs qgroup show [options] <path>" }, .brief = "List all quota groups",
-	.opts = show_opts, CMD_ARGS(struct show_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON | CMD_UNITS, .run = show_run, .complete = "dir",
+	.opts = show_opts, CMD_ARGS(struct show_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON | CMD_UNITS, .run = show_run, .complete = "fs",
 };

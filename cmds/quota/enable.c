@@ -56,10 +56,10 @@ static const char *const enable_details[] = {
 const struct cmd cmd_quota_enable = {
 	.name = "enable", .usage = { "btrfs quota enable [options] <path>" }, .brief = "Enable subvolume quota support for a filesystem.", .details = enable_details,
 	.opts = enable_opts, CMD_ARGS(struct enable_args), .min_args = 1, .max_args = 1, .bad_count_exit = BAD_COUNT, .flags = CMD_WRITES, .run = enable_run,
-	.complete = "dir",
+	.complete = "fs",
 };
 
 const struct cmd cmd_quota_disable = {
 	.name = "disable", .usage = { "btrfs quota disable <path>" }, .brief = "Disable subvolume quota support for a filesystem.", .min_args = 1, .max_args = 1,
-	.bad_count_exit = BAD_COUNT, .flags = CMD_WRITES | CMD_COUNT_SELF, .run = disable_run, .complete = "dir",
+	.bad_count_exit = BAD_COUNT, .flags = CMD_WRITES | CMD_COUNT_SELF, .run = disable_run, .complete = "fs",
 };

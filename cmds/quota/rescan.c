@@ -100,5 +100,5 @@ static const struct opt rescan_opts[] = {
 const struct cmd cmd_quota_rescan = {
 	.name = "rescan", .usage = { "btrfs quota rescan [options] <path>" },
 	.brief = "Trash all qgroup numbers and scan the metadata again with the current config.", .opts = rescan_opts, CMD_ARGS(struct rescan_args),
-	.min_args = 1, .max_args = 1, .flags = CMD_WRITES | CMD_QUIET | CMD_JSON, .run = rescan_run, .complete = "dir",
+	.min_args = 1, .max_args = 1, .flags = CMD_WRITES | CMD_QUIET | CMD_JSON, .run = rescan_run, .complete = "fs",
 };

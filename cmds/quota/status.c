@@ -187,5 +187,5 @@ static const struct opt status_opts[] = {
 
 const struct cmd cmd_quota_status = {
 	.name = "status", .usage = { "btrfs quota status [options] <path>" }, .brief = "Show status information about quota on the filesystem",
-	.opts = status_opts, CMD_ARGS(struct status_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = status_run, .complete = "dir",
+	.opts = status_opts, CMD_ARGS(struct status_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = status_run, .complete = "fs",
 };

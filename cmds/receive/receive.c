@@ -193,5 +193,5 @@ static const struct opt receive_opts[] = {
 const struct cmd cmd_receive = {
 	.name = "receive", .usage = { "btrfs receive [options] <mount>", "btrfs receive [options] <device>:<path>", "btrfs receive --dump [options]" },
 	.brief = "Receive subvolumes from a stream", .details = receive_details, .opts = receive_opts, CMD_ARGS(struct receive_args), .init = receive_init,
-	.min_args = 0, .max_args = -1, .flags = CMD_QUIET_VERBOSE | CMD_JSON | CMD_WRITES | CMD_PROGRESS | CMD_JOBS, .run = receive_main, .complete = "dir",
+	.min_args = 0, .max_args = -1, .flags = CMD_QUIET_VERBOSE | CMD_JSON | CMD_WRITES | CMD_PROGRESS | CMD_JOBS, .run = receive_main, .complete = "fs",
 };

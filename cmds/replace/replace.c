@@ -252,13 +252,13 @@ static const struct opt status_opts[] = { OPT_FLAG('1', NULL, once, "print once 
 
 const struct cmd cmd_replace_start = {
 	.name = "start", .usage = { "btrfs replace start [options] <srcdev>|<devid> <targetdev> <mount_point>" }, .brief = "Replace device of a btrfs filesystem.",
-	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES | CMD_PROGRESS | CMD_JOBS, .run = start_run, .complete = "device",
+	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 3, .max_args = 3, .flags = CMD_WRITES | CMD_PROGRESS | CMD_JOBS, .run = start_run, .complete = "device device fs",
 };
 const struct cmd cmd_replace_status = {
 	.name = "status", .usage = { "btrfs replace status [-1] <mount_point>" }, .brief = "Print status and progress information of a running device replace operation",
-	.opts = status_opts, CMD_ARGS(struct status_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = status_run, .complete = "dir",
+	.opts = status_opts, CMD_ARGS(struct status_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = status_run, .complete = "fs",
 };
 const struct cmd cmd_replace_cancel = {
 	.name = "cancel", .usage = { "btrfs replace cancel <mount_point>" }, .brief = "Cancel a running device replace operation.",
-	.min_args = 1, .max_args = 1, .run = cancel_run, .complete = "dir",
+	.min_args = 1, .max_args = 1, .run = cancel_run, .complete = "fs",
 };

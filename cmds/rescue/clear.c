@@ -87,7 +87,7 @@ static const char *const space_details[] = {
 	"Where a block group tree is in use, which needs the free space tree, v2 is refused: btrfs check --repair makes a broken one anew.", NULL };
 const struct cmd cmd_rescue_clear_space_cache = { .name = "clear-space-cache", .usage = { "btrfs rescue clear-space-cache (v1|v2) <device>" },
 	.brief = "completely remove the v1 or v2 free space cache", .details = space_details, .min_args = 2, .max_args = 2, .flags = CMD_WRITES | CMD_COUNT_SELF,
-	.run = space_run, .complete = "device" };
+	.run = space_run, .complete = "v1|v2 device" };
 
 static int clear_uuid(struct cmd_ctx *ctx, struct fs *fs, struct txn *txn, void *arg)
 {

@@ -40,4 +40,4 @@ static const char *const details[] = {
 };
 const struct cmd cmd_rescue_undo = { .name = "undo", .usage = { "btrfs rescue undo <file> <device> [<device>...]" },
 	.brief = "Take back the changes that a command made with --undo", .details = details, .min_args = 2, .max_args = -1, .flags = CMD_OURS | CMD_QUIET,
-	.run = undo_run, .complete = "file" };
+	.run = undo_run, .complete = "file device" };

@@ -267,5 +267,5 @@ const struct cmd cmd_scrub_status = {
 };
 const struct cmd cmd_scrub_limit = {
 	.name = "limit", .usage = { "btrfs scrub limit [options] <path>" }, .brief = "Show or set the per-device scrub limits (/sys/fs/btrfs/FSID/devinfo/ID/scrub_speed_max)",
-	.opts = limit_opts, CMD_ARGS(struct limit_args), .min_args = 1, .max_args = 1, .flags = CMD_UNITS | CMD_JSON, .run = limit_run, .complete = "dir",
+	.opts = limit_opts, CMD_ARGS(struct limit_args), .min_args = 1, .max_args = 1, .flags = CMD_UNITS | CMD_JSON, .run = limit_run, .complete = "fs",
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Completion at the prompt: commands, their groups, paths inside the filesystem, directories of the running system for lcd. */
-#include <glob.h>
 #include <stdlib.h>
 #include "cmds/shell/shell.h"
+#include "common/globs.h"
 #include "common/linedit.h"
 #include "common/mem.h"
 
@@ -55,16 +55,9 @@ static void complete_path(struct cmd_ctx *ctx, const char *word, struct linedit_
 /* What the running system has: for lcd and put. */
 static void complete_host(const char *word, bool dirs_only, struct linedit_words *words)
 {
-	struct strbuf pattern CLEANUP(sb_fini) = STRBUF_INIT;
 	glob_t found = { 0 };
 
-	for (const char *p = word; *p; p++) {
-		if (strchr("*?[\\", *p))
-			sb_char(&pattern, '\\');
-		sb_char(&pattern, *p);
-	}
-	sb_char(&pattern, '*');
-	if (!glob(sb_str(&pattern), GLOB_MARK | (dirs_only ? GLOB_ONLYDIR : 0), NULL, &found)) {
+	if (!path_glob(word, GLOB_MARK | (dirs_only ? GLOB_ONLYDIR : 0), &found)) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			if (!dirs_only || found.gl_pathv[i][strlen(found.gl_pathv[i]) - 1] == '/')
 				add_word(words, found.gl_pathv[i], "");

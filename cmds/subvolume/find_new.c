@@ -185,5 +185,5 @@ static int find_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_subvolume_find_new = {
 	.name = "find-new", .usage = { "btrfs subvolume find-new <path> <lastgen>" }, .brief = "List the recently modified files in a filesystem",
-	.min_args = 2, .max_args = 2, .flags = CMD_JSON, .run = find_run, .complete = "subvol",
+	.min_args = 2, .max_args = 2, .flags = CMD_JSON, .run = find_run, .complete = "subvol none",
 };

@@ -48,5 +48,5 @@ static int default_run(struct cmd_ctx *ctx, void *args)
 
 const struct cmd cmd_subvolume_get_default = {
 	.name = "get-default", .usage = { "btrfs subvolume get-default <path>" }, .brief = "Get the default subvolume of a filesystem",
-	.min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = default_run, .complete = "dir",
+	.min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = default_run, .complete = "fs",
 };

@@ -253,5 +253,5 @@ static const struct opt list_opts[] = {
 
 const struct cmd cmd_subvolume_list = {
 	.name = "list", .usage = { "btrfs subvolume list [options] <path>" }, .brief = "List subvolumes and snapshots in the filesystem.",
-	.opts = list_opts, CMD_ARGS(struct list_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = list_run, .complete = "dir",
+	.opts = list_opts, CMD_ARGS(struct list_args), .min_args = 1, .max_args = 1, .flags = CMD_JSON, .run = list_run, .complete = "fs",
 };

@@ -177,5 +177,5 @@ static const struct opt snapshot_opts[] = {
 const struct cmd cmd_subvolume_snapshot = {
 	.name = "snapshot", .usage = { "btrfs subvolume snapshot [options] <subvolume> { <subdir>/<name> | <subdir> }" },
 	.brief = "Create a snapshot of a subvolume", .opts = snapshot_opts, CMD_ARGS(struct snapshot_args), .min_args = 2, .max_args = 2,
-	.flags = CMD_QUIET | CMD_WRITES, .run = snapshot_run, .complete = "subvol",
+	.flags = CMD_QUIET | CMD_WRITES, .run = snapshot_run, .complete = "subvol dir",
 };

@@ -160,5 +160,5 @@ static const struct opt sync_opts[] = {
 
 const struct cmd cmd_subvolume_sync = {
 	.name = "sync", .usage = { "btrfs subvolume sync [options] <path> [<subvolid>...]" }, .brief = "Wait until given subvolume(s) are completely removed from the filesystem.",
-	.opts = sync_opts, CMD_ARGS(struct sync_args), .min_args = 1, .max_args = -1, .flags = CMD_WRITES, .run = sync_run, .complete = "dir",
+	.opts = sync_opts, CMD_ARGS(struct sync_args), .min_args = 1, .max_args = -1, .flags = CMD_WRITES, .run = sync_run, .complete = "fs none",
 };

@@ -81,8 +81,7 @@ static bool has_holders(const char *name)
 	return has;
 }
 
-/* As people know it: /dev/mapper/NAME instead of /dev/dm-N. */
-static void device_path(const char *name, char *out, size_t size)
+void volume_device_path(const char *name, char *out, size_t size)
 {
 	char path[300], mapped[256];
 	struct stat st;
@@ -115,7 +114,7 @@ int volume_scan(struct env *env, struct found_devices *out, struct err *err)
 			continue;
 		if (!strncmp(name, "sr", 2) || !strncmp(name, "fd", 2) || has_holders(name))
 			continue;
-		device_path(name, path, sizeof(path));
+		volume_device_path(name, path, sizeof(path));
 		ret = look_at(env, path, out, err);
 	}
 	free(text);

@@ -195,6 +195,8 @@ void raid_recover_pq(unsigned n, size_t len, u8 **d, const u8 *p, const u8 *q, u
 /* What a scan of the system finds, for `filesystem show` and `device scan`: every btrfs superblock on every block device. */
 struct found_device { char *path; struct disk_super sb; u64 size, id[2]; /* as in struct bdev */ };
 VEC_TYPE(found_devices, struct found_device);
+/* The path of a block device that sysfs calls name, as people know it: /dev/mapper/NAME instead of /dev/dm-N. */
+void volume_device_path(const char *name, char *out, size_t size);
 int volume_scan(struct env *env, struct found_devices *out, struct err *err);
 void found_devices_fini(struct found_devices *f);
 /* Reads superblock copy i (-1: the newest valid). 0, -EINVAL no btrfs, -EUCLEAN broken. */
