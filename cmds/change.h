@@ -49,5 +49,9 @@ int change_device_write(struct change_device *dev, struct err *err);
 /* Gives up what is not committed, ends the undo file (one that nothing went into is removed when status is a failure), says what a dry run would have
  * written. Returns status, or 1. */
 int change_device_close(struct cmd_ctx *ctx, struct change_device *dev, int status);
+/* All of it: opens for writing (fs_flags besides), with the --undo and --dry-run of ctx, calls fn in a transaction, which is committed when fn gives 0. fn and
+ * this print what fails. The exit code. */
+typedef int change_fn(struct cmd_ctx *ctx, struct fs *fs, struct txn *txn, void *arg);
+int change_device_run(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, change_fn *fn, void *arg);
 
 #endif

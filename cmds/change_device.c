@@ -104,3 +104,26 @@ int change_device_close(struct cmd_ctx *ctx, struct change_device *dev, int stat
 	free(dev);
 	return status;
 }
+
+static int in_transaction(struct cmd_ctx *ctx, struct fs *fs, change_fn *fn, void *arg)
+{
+	struct txn *txn;
+	int ret;
+
+	if (txn_begin(fs->writer, &txn, &ctx->err))
+		return cmd_fail(ctx, "cannot start a transaction");
+	ret = fn(ctx, fs, txn, arg);
+	if (ret)
+		txn_abort(txn);
+	else if (txn_commit(txn, &ctx->err))
+		ret = cmd_fail(ctx, "cannot write the change");
+	return ret;
+}
+
+int change_device_run(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, change_fn *fn, void *arg)
+{
+	struct change_device *dev;
+	int ret = change_device_open(ctx, t, FS_OPEN_WRITE | fs_flags, ctx->dry_run ? CHANGE_DRY_RUN : 0, ctx->undo, &dev);
+
+	return ret ? ret : change_device_close(ctx, dev, in_transaction(ctx, dev->fs, fn, arg));
+}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 #include "cmds/check.h"
+#include "cmds/spacecache.h"
 
 static int check_mounted(struct cmd_ctx *ctx, const struct check_opts *a, const struct target *t)
 {
@@ -121,14 +122,22 @@ static int run_check(struct report *r, struct fs *fs)
 	return r->errors ? 1 : 0;
 }
 
+static void say_opened(struct cmd_ctx *ctx, const struct fs *fs, const char *device)
+{
+	char uuid[UUID_TEXT_MAX];
+
+	uuid_format(fs->sb->fsid, uuid);
+	if (!ctx->json)
+		out_printf(ctx->out, "Checking filesystem on %s\nUUID: %s\n", device, uuid);
+}
+
 static int check_opened(struct cmd_ctx *ctx, const struct check_opts *a, struct fs *fs, const char *device)
 {
 	struct report r = { .ctx = ctx, .opts = a, .fs = fs, .v2 = geo_compat_ro(fs->geo, BTRFS_FEATURE_COMPAT_RO_FREE_SPACE_TREE) };
 	char uuid[UUID_TEXT_MAX];
 
 	uuid_format(fs->sb->fsid, uuid);
-	if (!ctx->json)
-		out_printf(ctx->out, "Checking filesystem on %s\nUUID: %s\n", device, uuid);
+	say_opened(ctx, fs, device);
 	if (check_critical(ctx, fs))
 		return 1;
 	ctx->env->tempdir = a->temp;
@@ -152,7 +161,9 @@ static int check_run_cmd(struct cmd_ctx *ctx, void *args)
 
 	if (a->has_super && a->super >= BTRFS_SUPER_MIRROR_MAX)
 		return cmd_error(ctx, "super mirror should be less than %d", BTRFS_SUPER_MIRROR_MAX);
-	if (check_repairs(a) && a->readonly)
+	if (a->clear_cache)
+		cmd_warn(ctx, "--clear-space-cache option is deprecated, please use \"btrfs rescue clear-space-cache\" instead");
+	if ((check_repairs(a) || a->clear_cache) && a->readonly)
 		return cmd_error(ctx, "repair options are not compatible with --readonly");
 	check_repair_warning(ctx, a);
 	if (target_parse(ctx->argv[0], &t))
@@ -165,16 +176,20 @@ static int check_run_cmd(struct cmd_ctx *ctx, void *args)
 	} else {
 		ret = check_mounted(ctx, a, &t);
 	}
-	if (!ret && check_repairs(a)) {
+	if (!ret && check_repairs(a) && !a->clear_cache) {
 		ret = check_repair(ctx, a, &t);
 		target_fini(&t);
 		return ret;
 	}
 	if (!ret)
 		ret = open_fs(ctx, a, &t, &fs);
-	if (!ret)
+	if (!ret && a->clear_cache)
+		say_opened(ctx, fs, ctx->argv[0]);
+	else if (!ret)
 		ret = check_opened(ctx, a, fs, ctx->argv[0]);
 	fs_close(fs);
+	if (!ret && a->clear_cache)
+		ret = space_cache_clear(ctx, &t, a->clear_cache);
 	target_fini(&t);
 	return ret;
 }
@@ -184,6 +199,16 @@ static int set_mode(void *args, const char *value, struct err *err)
 	if (!strcasecmp(value, "original") || !strcasecmp(value, "lowmem"))
 		return 0;
 	return err_set(err, -EINVAL, "unknown mode: %s", value);
+}
+
+static int set_clear_cache(void *args, const char *value, struct err *err)
+{
+	struct check_opts *a = args;
+
+	if (strcmp(value, "v1") && strcmp(value, "v2"))
+		return err_set(err, -EINVAL, "invalid argument to --clear-space-cache, must be v1 or v2");
+	a->clear_cache = value[1] - '0';
+	return 0;
 }
 
 #define OPT_STRUCT struct check_opts
@@ -202,6 +227,7 @@ static const struct opt check_options[] = {
 	OPT_FLAG(0, "force", force, "skip mount checks and the countdown before a repair"),
 	OPT_CALL(0, "mode", set_mode, "MODE", "original or lowmem: accepted, there is one mode that needs little memory"),
 	OPT_FLAG(0, "check-data-csum", data_csum, "verify checksums of data blocks"),
+	OPT_CALL(0, "clear-space-cache", set_clear_cache, "v1|v2", "clear the space cache and end (deprecated: btrfs rescue clear-space-cache does it)"),
 	OPT_FLAG('Q', "qgroup-report", qgroup_report, "print a report on qgroup consistency"),
 	OPT_U64('E', "subvol-extents", subvol_extents, "SUBVOLID", "print subvolume extents and sharing state"),
 	OPT_FLAG('p', "progress", progress, "indicate progress"),

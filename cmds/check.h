@@ -13,6 +13,7 @@ struct check_opts {
 	const char *temp;
 	const char *repair;   /* "": all; names of problems, separated by commas; NULL: nothing */
 	bool init_csum_tree, init_extent_tree;
+	u8 clear_cache;       /* version of the space cache to clear; 0: none */
 };
 
 struct report {

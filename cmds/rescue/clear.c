@@ -3,7 +3,6 @@
 #include <strings.h>
 #include "cmds/rescue/rescue.h"
 #include "kernel-shared/check/repair.h"
-#include "kernel-shared/fs/spacetree.h"
 
 static void ignore(void *arg, enum channel channel, const char *text)
 {
@@ -41,50 +40,26 @@ const struct cmd cmd_rescue_clear_ino_cache = { .name = "clear-ino-cache", .usag
 	.brief = "remove leftover items pertaining to the deprecated inode cache feature", .min_args = 1, .max_args = 1, .flags = CMD_WRITES | CMD_COUNT_SELF,
 	.run = ino_run, .complete = "device" };
 
-static int clear_v1(struct cmd_ctx *ctx, struct fs *fs, struct txn *txn, void *arg)
-{
-	if (fs->free_space_tree)
-		cmd_warn(ctx, "free space cache v2 detected, use --clear-space-cache v2, proceeding with clearing v1");
-	/* each commit clears it; one has to happen */
-	if (cache_v1_clear(txn_alloc(txn), &ctx->err) || txn_dirty_root(txn, fs->extent_tree, &ctx->err))
-		return cmd_fail(ctx, "failed to clear free space cache");
-	return 0;
-}
-
-static int clear_v2(struct cmd_ctx *ctx, struct fs *fs, struct txn *txn, void *arg)
-{
-	bool *had = arg;
-
-	*had = fs->free_space_tree;
-	if (!*had)
-		return 0;
-	cmd_say(ctx, 1, "Clear free space cache v2\n");
-	return op_free_space_tree_clear(txn, &ctx->err) ? cmd_fail(ctx, "failed to clear free space cache v2") : 0;
-}
-
 static int space_run(struct cmd_ctx *ctx, void *args)
 {
 	const char *version = ctx->argv[0];
-	bool had = false;
+	struct target t;
 	int ret;
 
-	if (!strncasecmp(version, "v1", 2)) {
-		ret = rescue_change(ctx, ctx->argv[1], clear_v1, NULL);
-		if (!ret)
-			cmd_say(ctx, 1, "Free space cache cleared\n");
-		return ret;
-	}
-	if (strncasecmp(version, "v2", 2))
+	if (strncasecmp(version, "v1", 2) && strncasecmp(version, "v2", 2))
 		return cmd_error(ctx, "invalid version string, has \"%s\" expect \"v1\" or \"v2\"", version);
-	ret = rescue_change(ctx, ctx->argv[1], clear_v2, &had);
+	if (target_parse(ctx->argv[1], &t))
+		return cmd_error(ctx, "not enough memory");
+	ret = rescue_unmounted(ctx, &t, false);
 	if (!ret)
-		cmd_say(ctx, 1, had ? "free space cache v2 cleared\n" : "no free space cache v2 to clear\n");
+		ret = space_cache_clear(ctx, &t, version[1] - '0');
+	target_fini(&t);
 	return ret;
 }
 
 static const char *const space_details[] = {
 	"The free space cache is a cache: the kernel makes it anew when it is next mounted.",
-	"Where a block group tree is in use, which needs the free space tree, v2 is refused: btrfs check --repair makes a broken one anew.", NULL };
+	"Where a block group tree is in use, which needs the free space tree, v2 is made anew at once.", NULL };
 const struct cmd cmd_rescue_clear_space_cache = { .name = "clear-space-cache", .usage = { "btrfs rescue clear-space-cache (v1|v2) <device>" },
 	.brief = "completely remove the v1 or v2 free space cache", .details = space_details, .min_args = 2, .max_args = 2, .flags = CMD_WRITES | CMD_COUNT_SELF,
 	.run = space_run, .complete = "v1|v2 device" };

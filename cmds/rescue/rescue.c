@@ -18,24 +18,8 @@ int rescue_unmounted(struct cmd_ctx *ctx, const struct target *t, bool busy)
 	return 0;
 }
 
-static int in_transaction(struct cmd_ctx *ctx, struct fs *fs, int (*fn)(struct cmd_ctx *ctx, struct fs *fs, struct txn *txn, void *arg), void *arg)
+int rescue_change(struct cmd_ctx *ctx, const char *arg, change_fn *fn, void *fn_arg)
 {
-	struct txn *txn;
-	int ret;
-
-	if (txn_begin(fs->writer, &txn, &ctx->err))
-		return cmd_fail(ctx, "cannot start a transaction");
-	ret = fn(ctx, fs, txn, arg);
-	if (ret)
-		txn_abort(txn);
-	else if (txn_commit(txn, &ctx->err))
-		ret = cmd_fail(ctx, "cannot write the change");
-	return ret;
-}
-
-int rescue_change(struct cmd_ctx *ctx, const char *arg, int (*fn)(struct cmd_ctx *ctx, struct fs *fs, struct txn *txn, void *arg), void *fn_arg)
-{
-	struct change_device *dev;
 	struct target t;
 	int ret;
 
@@ -43,9 +27,7 @@ int rescue_change(struct cmd_ctx *ctx, const char *arg, int (*fn)(struct cmd_ctx
 		return cmd_error(ctx, "not enough memory");
 	ret = rescue_unmounted(ctx, &t, false);
 	if (!ret)
-		ret = change_device_open(ctx, &t, FS_OPEN_WRITE, ctx->dry_run ? CHANGE_DRY_RUN : 0, ctx->undo, &dev);
-	if (!ret)
-		ret = change_device_close(ctx, dev, in_transaction(ctx, dev->fs, fn, fn_arg));
+		ret = change_device_run(ctx, &t, 0, fn, fn_arg);
 	target_fini(&t);
 	return ret;
 }

@@ -131,3 +131,17 @@ zero_chunk_tree() {
 	[[ $status == 0 && $output == "using SB copy 1, bytenr 67108864" ]]
 	btrfs_ours check a.img; same
 }
+
+@test "check --clear-space-cache: the older way to the same; with a block group tree the free space tree is made anew" {
+	need_peer
+	for o in block-group-tree ^block-group-tree; do
+		rm -f a.img; truncate -s 300M a.img; "$BTRBOX" mkfs.btrfs -q -O $o a.img
+		"$BTRBOX" btrfs offline a.img mkdir /d
+		run "$BTRBOX" btrfs check --clear-space-cache v2 a.img
+		expect 0; has "please use \"btrfs rescue clear-space-cache\" instead"; has "Checking filesystem on a.img"; has "free space cache v2 cleared"; has_not "[1/8]"
+		btrfs_peer check a.img >out 2>&1
+		if [[ $o == ^* ]]; then ! "$BTRBOX" btrfs inspect-internal dump-tree -t 10 a.img 2>/dev/null | grep -q INFO
+		else "$BTRBOX" btrfs inspect-internal dump-tree -t 10 a.img | grep -q INFO; fi
+	done
+	run "$BTRBOX" btrfs check --clear-space-cache v3 a.img; expect 1; has "ERROR: invalid argument to --clear-space-cache, must be v1 or v2"
+}
