@@ -46,12 +46,12 @@ static void put_text(struct strbuf *sb, const char *s)
 /* Headings, paragraphs, indented code, lists. */
 static void put_markdown(struct strbuf *sb, const char *p, const char *end)
 {
-	bool code = false, blank = true;
+	bool code = false, blank = true, heading = true; /* a heading begins a paragraph by itself */
 
 	while (p < end) {
 		const char *nl = memchr(p, '\n', end - p);
 		size_t n = (nl ? nl : end) - p;
-		bool is_code = n > 4 && !memcmp(p, "    ", 4);
+		bool is_code = n > 4 && !memcmp(p, "    ", 4), is_heading = n && *p == '#';
 
 		if (code && !is_code && n) {
 			sb_lit(sb, ".fi\n.RE\n");
@@ -63,11 +63,11 @@ static void put_markdown(struct strbuf *sb, const char *p, const char *end)
 			blank = true;
 		} else if (is_code) {
 			if (!code)
-				sb_lit(sb, ".PP\n.RS 4\n.nf\n");
+				sb_puts(sb, heading ? ".RS 4\n.nf\n" : ".PP\n.RS 4\n.nf\n");
 			code = true;
 			put_literal(sb, p + 4, n - 4);
 			sb_char(sb, '\n');
-		} else if (*p == '#') {
+		} else if (is_heading) {
 			size_t level = n > 1 && p[1] == '#' ? 2 : 1;
 
 			sb_puts(sb, level == 2 ? ".SS " : ".SH ");
@@ -80,18 +80,21 @@ static void put_markdown(struct strbuf *sb, const char *p, const char *end)
 
 			if (item)
 				sb_lit(sb, ".IP \\(bu 2\n");
-			else if (blank)
+			else if (blank && !heading)
 				sb_lit(sb, ".PP\n");
 			put_inline(sb, item ? p + 2 : p, item ? n - 2 : n);
 			sb_char(sb, '\n');
 		}
 		if (n)
 			blank = false;
+		heading = n ? is_heading : heading;
 		p = nl ? nl + 1 : end;
 	}
 	if (code)
 		sb_lit(sb, ".fi\n.RE\n");
 }
+
+static const char options_head[] = ".SH OPTIONS\n";
 
 static void put_option(const struct shown_opt *o, void *arg)
 {
@@ -100,7 +103,9 @@ static void put_option(const struct shown_opt *o, void *arg)
 
 	if (o->head) {
 		if (*o->help) {
-			sb_lit(sb, ".PP\n");
+			/* A heading begins a paragraph by itself. */
+			if (sb->len < strlen(options_head) || strcmp(sb_str(sb) + sb->len - strlen(options_head), options_head))
+				sb_lit(sb, ".PP\n");
 			put_text(sb, o->help);
 			sb_char(sb, '\n');
 		}
@@ -123,20 +128,20 @@ static void put_synopses(struct strbuf *sb, const struct cmd *cmd)
 	}
 }
 
-static void put_details(struct strbuf *sb, const struct cmd *cmd)
+/* first: right behind a heading, which begins a paragraph by itself. */
+static void put_details(struct strbuf *sb, const struct cmd *cmd, bool first)
 {
-	bool blank = true;
+	bool blank = !first;
 
 	for (const char *const *d = cmd->details; d && *d; d++) {
 		if (!**d) {
-			blank = true;
+			blank = !first;
 			continue;
 		}
+		/* a line with a leading blank begins a new one anyway */
 		if (blank)
 			sb_lit(sb, ".PP\n");
-		else if (**d == ' ')
-			sb_lit(sb, ".br\n");
-		blank = false;
+		first = blank = false;
 		put_text(sb, *d);
 		sb_char(sb, '\n');
 	}
@@ -145,17 +150,21 @@ static void put_details(struct strbuf *sb, const struct cmd *cmd)
 /* One command of a group's page. */
 static void put_command(struct strbuf *sb, const struct cmd *cmd)
 {
+	struct strbuf more CLEANUP(sb_fini) = STRBUF_INIT;
+
 	sb_lit(sb, ".TP\n");
 	put_synopses(sb, cmd);
-	if (cmd->brief) {
-		sb_lit(sb, ".RS\n");
-		put_text(sb, cmd->brief);
-		sb_lit(sb, "\n.RE\n");
+	if (!cmd->usage[0]) {
+		sb_lit(sb, "\\fB");
+		put_literal(sb, cmd->name, strlen(cmd->name));
+		sb_lit(sb, "\\fR\n");
 	}
-	sb_lit(sb, ".RS\n");
-	put_details(sb, cmd);
-	opt_each_shown(cmd, put_option, sb);
-	sb_lit(sb, ".RE\n");
+	put_text(sb, cmd->brief ? cmd->brief : "");
+	sb_char(sb, '\n');
+	put_details(&more, cmd, false);
+	opt_each_shown(cmd, put_option, &more);
+	if (more.len)
+		sb_printf(sb, ".RS\n%s.RE\n", sb_str(&more));
 }
 
 static void put_commands(struct strbuf *sb, const struct cmd *group)
@@ -165,11 +174,11 @@ static void put_commands(struct strbuf *sb, const struct cmd *group)
 			put_command(sb, *s);
 }
 
-static void put_body(struct strbuf *sb, const struct cmd *cmd)
+static void put_body(struct strbuf *sb, const struct cmd *cmd, bool first)
 {
 	if (!cmd->subs) {
-		put_details(sb, cmd);
-		sb_lit(sb, ".SH OPTIONS\n");
+		put_details(sb, cmd, first);
+		sb_puts(sb, options_head);
 		opt_each_shown(cmd, put_option, sb);
 		if (cmd->inside) {
 			sb_lit(sb, ".SH COMMANDS\n");
@@ -209,7 +218,7 @@ static void put_page(struct strbuf *sb, const struct cmd *cmd, const char *page,
 	put_synopses(sb, cmd);
 	sb_lit(sb, ".SH DESCRIPTION\n");
 	put_markdown(sb, prose, rest);
-	put_body(sb, cmd);
+	put_body(sb, cmd, prose == rest);
 	put_markdown(sb, rest, end);
 }
 

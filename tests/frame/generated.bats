@@ -15,6 +15,15 @@ teardown() { finish; }
 			same "groff warnings of $page" "" "$(groff -man -Tutf8 -ww -z "$page.8" 2>&1)"
 		fi
 	done
+	# what a page refers to is there, and every page has examples (examples.bats runs them)
+	"$BTRBOX" --man list >pages
+	for page in $(cat pages); do
+		for other in $(grep -oP '`\K[a-z.-]+(?=`\(8\))' "$TOP/Documentation/man/$page.md"); do grep -qx "$other" pages || { echo "$page refers to $other"; return 1; }; done
+		[[ $page == fsck.btrfs ]] || grep -q '^# EXAMPLES' "$TOP/Documentation/man/$page.md"
+	done
+	if command -v mandoc >/dev/null; then
+		same "mandoc warnings" "" "$(mandoc -Tlint -W warning ./*.8 | grep -v 'missing date')"
+	fi
 	run "$BTRBOX" --man btrfs-filesystem
 	has '\-k|\-\-kbytes'
 	run "$BTRBOX" --man nosuch
