@@ -54,6 +54,18 @@ static int scan_all(struct cmd_ctx *ctx)
 	return status;
 }
 
+/* The path that the kernel shall know it by: links followed, but mapped devices by their names, which /dev/dm-N is not. Heap. */
+static char *kernel_path(const char *arg)
+{
+	char *path = realpath(arg, NULL), name[512];
+
+	if (!path || strncmp(path, "/dev/dm-", 8))
+		return path;
+	volume_device_path(path + 5, name, sizeof(name));
+	free(path);
+	return mem_strdup(name);
+}
+
 static int scan_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct scan_args *a = args;
@@ -66,7 +78,7 @@ static int scan_run(struct cmd_ctx *ctx, void *args)
 	if (a->all || !ctx->argc)
 		return scan_all(ctx);
 	for (int i = 0; i < ctx->argc; i++) {
-		char *path CLEANUP(mem_freep) = realpath(ctx->argv[i], NULL);
+		char *path CLEANUP(mem_freep) = kernel_path(ctx->argv[i]);
 
 		if (not_block(ctx, ctx->argv[i]))
 			return 1;

@@ -10,12 +10,12 @@
 #include "kernel-shared/volume/dumpfile.h"
 #include "tests/fuzz/fuzz.h"
 
-static struct { char *v; size_t len; } base[2]; /* raw, compressed */
+static struct { char *v; size_t len; } base[4]; /* raw, compressed; the same with file data */
 
-static void make_base(struct env *env, unsigned level)
+static void make_base(struct env *env, unsigned which)
 {
 	const char *path = getenv("FUZZ_IMAGE");
-	struct dump_opts opts = { .level = level ? 3 : 0 };
+	struct dump_opts opts = { .level = which & 1 ? 3 : 0, .data = which & 2 };
 	struct dump_stats stats;
 	struct err err = ERR_INIT;
 	struct fs *fs;
@@ -28,7 +28,7 @@ static void make_base(struct env *env, unsigned level)
 	}
 	fs_close(fs);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	if (io_read_file(name, 1 << 28, &base[level].v, &base[level].len))
+	if (io_read_file(name, 1 << 28, &base[which].v, &base[which].len))
 		exit(1);
 	close(fd);
 }
@@ -69,17 +69,18 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct fuzz_in in = { data, size };
 	u8 how = fuzz_u8(&in);
+	unsigned which = (how & 1) | (how & 64 ? 2 : 0);
 	int fd = memfd_create("dump", 0);
 	char path[64], *v;
 	struct env env;
 
 	env_init(&env);
-	if (!base[how & 1].v)
-		make_base(&env, how & 1);
-	v = mem_dup(base[how & 1].v, base[how & 1].len);
+	if (!base[which].v)
+		make_base(&env, which);
+	v = mem_dup(base[which].v, base[which].len);
 	while (v && in.left) {
-		size_t at = fuzz_num(&in, 3) % base[how & 1].len, n;
-		const u8 *p = fuzz_bytes(&in, 1 + fuzz_u8(&in) % 32, base[how & 1].len - at, &n);
+		size_t at = fuzz_num(&in, 3) % base[which].len, n;
+		const u8 *p = fuzz_bytes(&in, 1 + fuzz_u8(&in) % 32, base[which].len - at, &n);
 
 		memcpy(v + at, p, n);
 	}
@@ -90,7 +91,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			super_set_csum(sb);
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (v && !io_pwrite(fd, v, how & 16 ? fuzz_num(&(struct fuzz_in){ data, size }, 3) % base[how & 1].len : base[how & 1].len, 0)) {
+	if (v && !io_pwrite(fd, v, how & 16 ? fuzz_num(&(struct fuzz_in){ data, size }, 3) % base[which].len : base[which].len, 0)) {
 		if (how & 2)
 			read_as_device(&env, path);
 		else
