@@ -67,6 +67,9 @@ trees() { "$BTRBOX" btrfs inspect-internal dump-tree --csum-items "$@" | sed '/^
 	same_file r1 r2
 	image_ours -r - r3 <a.dump
 	same_file r1 r3
+	image_ours -r <(cat a.dump) r4
+	same_file r1 r4
+	run image_ours -r a.dump -; expect 1; has "cannot restore to standard output"; [[ ! -e ./- ]]
 	# the reader goes away
 	run_split bash -c 'set -o pipefail; "$1" btrfs-image a.img - | head -c 5000 | wc -c' - "$BTRBOX"
 	[[ $status == 1 && $output == 5000 && $stderr == *"cannot write the dump: Broken pipe"* ]]
