@@ -198,6 +198,9 @@ int subvols_load(struct subvols *s, struct err *err)
 		}
 	}
 	s->loaded = !ret;
+	/* until the kernel commits, a subvolume that was just deleted lacks its entry alone */
+	for (size_t i = 0; !ret && i < s->all.len; i++)
+		s->all.v[i].deleted |= !s->all.v[i].parent && s->all.v[i].id != BTRFS_FS_TREE_OBJECTID;
 	return ret;
 }
 

@@ -111,15 +111,13 @@ static int shown_path(struct listing *l, const struct subvol_info *info, struct 
 
 	sb_reset(path);
 	ret = subvols_path(&l->subvols, info->id, path, &l->ctx->err);
-	if (ret == -ENOENT || info->deleted) {
-		sb_lit(out, "DELETED");
-		return 0;
-	}
-	if (ret)
+	if (ret && ret != -ENOENT)
 		return ret;
 	if (l->args->all && info->parent != l->subvols.id)
 		sb_lit(out, "<FS_TREE>/");
-	if (!l->args->all && !l->args->below && is_inside(l, path))
+	if (ret || info->deleted)
+		sb_lit(out, "DELETED");
+	else if (!l->args->all && !l->args->below && is_inside(l, path))
 		sb_add(out, path->v + l->from_path.len + 1, path->len - l->from_path.len - 1);
 	else
 		sb_add(out, path->v, path->len);
