@@ -17,14 +17,14 @@ int report_open(struct cmd_ctx *ctx, const char *arg, struct fs **fs, struct loc
 	return ret;
 }
 
-int report_usage(struct cmd_ctx *ctx, const char *arg, struct fs_usage *out)
+static int read_usage(struct cmd_ctx *ctx, const char *arg, int (*mounted)(struct cmd_ctx *, const struct host *, struct fs_usage *), struct fs_usage *out)
 {
 	struct host host;
 	struct fs *fs;
 	int ret = host_open(ctx, arg, HOST_DIR, &host);
 
 	if (!ret) {
-		ret = mounted_usage(ctx, &host, out);
+		ret = mounted(ctx, &host, out);
 		host_close(&host);
 		return ret;
 	}
@@ -36,6 +36,9 @@ int report_usage(struct cmd_ctx *ctx, const char *arg, struct fs_usage *out)
 	target_close(ctx, fs);
 	return ret ? cmd_fail(ctx, "cannot read how the space of %s is used", arg) : 0;
 }
+
+int report_usage(struct cmd_ctx *ctx, const char *arg, struct fs_usage *out) { return read_usage(ctx, arg, mounted_usage, out); }
+int report_spaces(struct cmd_ctx *ctx, const char *arg, struct fs_usage *out) { return read_usage(ctx, arg, mounted_spaces, out); }
 
 /* "    Data: single, raid1" */
 static void warn_type(struct cmd_ctx *ctx, const struct fs_usage *u, u64 type)

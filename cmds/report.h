@@ -11,6 +11,8 @@
 int report_open(struct cmd_ctx *ctx, const char *arg, struct fs **fs, struct loc *loc);
 /* The same, and the arithmetic of space. On failure nothing is left open. */
 int report_usage(struct cmd_ctx *ctx, const char *arg, struct fs_usage *out);
+/* Only what belongs to no device, which is told sooner: spaces, the reserve, bytes used. */
+int report_spaces(struct cmd_ctx *ctx, const char *arg, struct fs_usage *out);
 /* The WARNING lines of cli 3 about types with several profiles. */
 void report_multiple_profiles(struct cmd_ctx *ctx, const struct fs_usage *u);
 /* A size by the units in effect. buf: SIZE_TEXT_MAX bytes. */

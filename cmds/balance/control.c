@@ -14,7 +14,7 @@ static void warn_profiles(struct cmd_ctx *ctx, const char *path)
 {
 	struct fs_usage u;
 
-	if (report_usage(ctx, path, &u))
+	if (report_spaces(ctx, path, &u))
 		return;
 	report_multiple_profiles(ctx, &u);
 	fs_usage_fini(&u);
@@ -89,6 +89,8 @@ static void show_json(struct cmd_ctx *ctx, const struct host *h, const struct kb
 		out_json_u64(ctx->out, "considered", b->considered);
 		out_json_u64(ctx->out, "expected", b->expected);
 		out_json_u64(ctx->out, "percent-left", percent_left(b));
+		out_json_u64(ctx->out, "flags", b->flags);
+		filter_json(ctx->out, b);
 	}
 	out_end(ctx->out);
 	out_json_end(ctx->out);

@@ -174,33 +174,39 @@ static void put_range(struct strbuf *sb, const char *name, u32 lo, u32 hi)
 		sb_u64(sb, hi);
 }
 
+/* "balancing, usage=5" */
+static const char *filter_text(const struct kbalance_filter *f, struct strbuf *sb)
+{
+	if (f->flags & BTRFS_BALANCE_ARGS_CONVERT)
+		sb_printf(sb, ", converting, target=%llu, soft is %s", f->target, f->flags & BTRFS_BALANCE_ARGS_SOFT ? "on" : "off");
+	else
+		sb_puts(sb, ", balancing");
+	if (f->flags & BTRFS_BALANCE_ARGS_PROFILES)
+		sb_printf(sb, ", profiles=%llu", f->profiles);
+	if (f->flags & BTRFS_BALANCE_ARGS_USAGE)
+		sb_printf(sb, ", usage=%llu", f->usage);
+	if (f->flags & BTRFS_BALANCE_ARGS_USAGE_RANGE)
+		put_range(sb, "usage", f->usage_min, f->usage_max);
+	if (f->flags & BTRFS_BALANCE_ARGS_DEVID)
+		sb_printf(sb, ", devid=%llu", f->devid);
+	if (f->flags & BTRFS_BALANCE_ARGS_DRANGE)
+		sb_printf(sb, ", drange=%llu..%llu", f->pstart, f->pend);
+	if (f->flags & BTRFS_BALANCE_ARGS_VRANGE)
+		sb_printf(sb, ", vrange=%llu..%llu", f->vstart, f->vend);
+	if (f->flags & BTRFS_BALANCE_ARGS_LIMIT)
+		sb_printf(sb, ", limit=%llu", f->limit);
+	if (f->flags & BTRFS_BALANCE_ARGS_LIMIT_RANGE)
+		put_range(sb, "limit", f->limit_min, f->limit_max);
+	if (f->flags & BTRFS_BALANCE_ARGS_STRIPES_RANGE)
+		put_range(sb, "stripes", f->stripes_min, f->stripes_max);
+	return sb_str(sb) + 2;
+}
+
 static void dump_one(struct cmd_ctx *ctx, const char *type, const struct kbalance_filter *f)
 {
 	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
 
-	if (f->flags & BTRFS_BALANCE_ARGS_CONVERT)
-		sb_printf(&sb, ", converting, target=%llu, soft is %s", f->target, f->flags & BTRFS_BALANCE_ARGS_SOFT ? "on" : "off");
-	else
-		sb_puts(&sb, ", balancing");
-	if (f->flags & BTRFS_BALANCE_ARGS_PROFILES)
-		sb_printf(&sb, ", profiles=%llu", f->profiles);
-	if (f->flags & BTRFS_BALANCE_ARGS_USAGE)
-		sb_printf(&sb, ", usage=%llu", f->usage);
-	if (f->flags & BTRFS_BALANCE_ARGS_USAGE_RANGE)
-		put_range(&sb, "usage", f->usage_min, f->usage_max);
-	if (f->flags & BTRFS_BALANCE_ARGS_DEVID)
-		sb_printf(&sb, ", devid=%llu", f->devid);
-	if (f->flags & BTRFS_BALANCE_ARGS_DRANGE)
-		sb_printf(&sb, ", drange=%llu..%llu", f->pstart, f->pend);
-	if (f->flags & BTRFS_BALANCE_ARGS_VRANGE)
-		sb_printf(&sb, ", vrange=%llu..%llu", f->vstart, f->vend);
-	if (f->flags & BTRFS_BALANCE_ARGS_LIMIT)
-		sb_printf(&sb, ", limit=%llu", f->limit);
-	if (f->flags & BTRFS_BALANCE_ARGS_LIMIT_RANGE)
-		put_range(&sb, "limit", f->limit_min, f->limit_max);
-	if (f->flags & BTRFS_BALANCE_ARGS_STRIPES_RANGE)
-		put_range(&sb, "stripes", f->stripes_min, f->stripes_max);
-	out_printf(ctx->out, "  %s (flags 0x%llx): %s\n", type, f->flags, sb_str(&sb) + 2);
+	out_printf(ctx->out, "  %s (flags 0x%llx): %s\n", type, f->flags, filter_text(f, &sb));
 }
 
 void filter_dump(struct cmd_ctx *ctx, const struct kbalance *b)
@@ -214,6 +220,29 @@ void filter_dump(struct cmd_ctx *ctx, const struct kbalance *b)
 	if (b->flags & BTRFS_BALANCE_SYSTEM)
 		dump_one(ctx, "SYSTEM", &b->system);
 	out_flush(ctx->out);
+}
+
+static void json_one(struct out *o, const char *type, const struct kbalance_filter *f)
+{
+	struct strbuf sb CLEANUP(sb_fini) = STRBUF_INIT;
+
+	out_obj(o, NULL);
+	out_json_str(o, "type", type);
+	out_json_u64(o, "flags", f->flags);
+	out_json_str(o, "filters", filter_text(f, &sb));
+	out_end(o);
+}
+
+void filter_json(struct out *o, const struct kbalance *b)
+{
+	out_arr(o, "filters");
+	if (b->flags & BTRFS_BALANCE_DATA)
+		json_one(o, "DATA", &b->data);
+	if (b->flags & BTRFS_BALANCE_METADATA)
+		json_one(o, "METADATA", &b->meta);
+	if (b->flags & BTRFS_BALANCE_SYSTEM)
+		json_one(o, "SYSTEM", &b->system);
+	out_end(o);
 }
 
 int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b, int ret)

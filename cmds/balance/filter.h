@@ -10,6 +10,8 @@
 int filter_parse(struct cmd_ctx *ctx, const char *text, struct kbalance_filter *f);
 /* The block of lines that -v shows. */
 void filter_dump(struct cmd_ctx *ctx, const struct kbalance *b);
+/* The same as an array "filters". */
+void filter_json(struct out *o, const struct kbalance *b);
 /* "Done, had to relocate 4 out of 5 chunks", or why not. ret: what the kernel answered. The exit code. */
 int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b, int ret);
 

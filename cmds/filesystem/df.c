@@ -30,37 +30,64 @@ static void print_line(struct cmd_ctx *ctx, const char *type, const char *profil
 }
 
 /* What the kernel keeps of each type, of mounted filesystems. */
+static const char *const sysfs_types[][2] = { { "Data", "data" }, { "Metadata", "metadata" }, { "System", "system" } };
+static const char *const sysfs_names[] = { "bg_reclaim_threshold", "bytes_may_use", "bytes_pinned", "bytes_readonly", "bytes_reserved", "bytes_used",
+	"bytes_zone_unusable", "chunk_size", "disk_total", "disk_used", "total_bytes" };
+enum { PERCENT = 0 /* the one name that is no size */ };
+
+static bool sysfs_value(const struct fs_usage *u, size_t type, size_t name, u64 *v)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "allocation/%s/%s", sysfs_types[type][1], sysfs_names[name]);
+	return !ksysfs_u64(u->fsid, file, v);
+}
+
 static void print_sysfs(struct cmd_ctx *ctx, const struct fs_usage *u)
 {
-	static const char *const types[][2] = { { "Data", "data" }, { "Metadata", "metadata" }, { "System", "system" } };
-	static const char *const names[] = { "bg_reclaim_threshold", "bytes_may_use", "bytes_pinned", "bytes_readonly", "bytes_reserved", "bytes_used",
-		"bytes_zone_unusable", "chunk_size", "disk_total", "disk_used", "total_bytes" };
-	char file[64], text[SIZE_TEXT_MAX];
+	char text[SIZE_TEXT_MAX];
 	u64 v;
 
-	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
-		out_printf(ctx->out, "%s:\n", types[t][0]);
-		for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
-			snprintf(file, sizeof(file), "allocation/%s/%s", types[t][1], names[n]);
-			if (ksysfs_u64(u->fsid, file, &v))
+	for (size_t t = 0; t < ARRAY_SIZE(sysfs_types); t++) {
+		out_printf(ctx->out, "%s:\n", sysfs_types[t][0]);
+		for (size_t n = 0; n < ARRAY_SIZE(sysfs_names); n++) {
+			if (!sysfs_value(u, t, n, &v))
 				continue;
-			if (n)
-				report_size(ctx, v, text);
-			else
+			if (n == PERCENT)
 				snprintf(text, sizeof(text), "%llu%%", v);
-			out_printf(ctx->out, "  %-24s %16s\n", names[n], text);
+			else
+				report_size(ctx, v, text);
+			out_printf(ctx->out, "  %-24s %16s\n", sysfs_names[n], text);
 		}
 	}
+}
+
+static void json_sysfs(struct out *o, const struct fs_usage *u)
+{
+	u64 v;
+
+	out_arr(o, "allocation");
+	for (size_t t = 0; t < ARRAY_SIZE(sysfs_types); t++) {
+		out_obj(o, NULL);
+		out_json_str(o, "bg-type", sysfs_types[t][0]);
+		for (size_t n = 0; n < ARRAY_SIZE(sysfs_names); n++)
+			if (sysfs_value(u, t, n, &v))
+				out_json_u64(o, sysfs_names[n], v);
+		out_end(o);
+	}
+	out_end(o);
 }
 
 static int df_run(struct cmd_ctx *ctx, void *args)
 {
 	struct fs_usage u;
 	u64 known;
-	int ret = report_usage(ctx, ctx->argv[0], &u);
+	bool more;
+	int ret = report_spaces(ctx, ctx->argv[0], &u);
 
 	if (ret)
 		return ret;
+	more = cmd_level(ctx) >= 2 && !ksysfs_u64(u.fsid, "allocation/data/total_bytes", &known);
 	if (ctx->json) {
 		out_json_begin(ctx->out);
 		out_arr(ctx->out, "filesystem-df");
@@ -71,10 +98,14 @@ static int df_run(struct cmd_ctx *ctx, void *args)
 		print_line(ctx, bg_type_name(s->flags), profile_of(s->flags)->name, s->total, s->used);
 	}
 	print_line(ctx, "GlobalReserve", "single", u.reserve_size, u.reserve_used);
-	if (ctx->json)
+	if (ctx->json) {
+		out_end(ctx->out);
+		if (more)
+			json_sysfs(ctx->out, &u);
 		out_json_end(ctx->out);
-	else if (cmd_level(ctx) >= 2 && !ksysfs_u64(u.fsid, "allocation/data/total_bytes", &known))
+	} else if (more) {
 		print_sysfs(ctx, &u);
+	}
 	report_multiple_profiles(ctx, &u);
 	fs_usage_fini(&u);
 	return 0;

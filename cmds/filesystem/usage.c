@@ -10,18 +10,15 @@ static const char *device_name(const struct device_usage *d)
 	return d->missing ? "missing" : d->path;
 }
 
-static const char *type_words(u64 multiple, struct strbuf *sb)
-{
-	static const struct { u64 type; const char *word; } words[] = {
-		{ BTRFS_BLOCK_GROUP_DATA, "data" }, { BTRFS_BLOCK_GROUP_METADATA, "metadata" }, { BTRFS_BLOCK_GROUP_SYSTEM, "system" },
-	};
+static const struct { u64 type; const char *word; } type_words[] = {
+	{ BTRFS_BLOCK_GROUP_DATA, "data" }, { BTRFS_BLOCK_GROUP_METADATA, "metadata" }, { BTRFS_BLOCK_GROUP_SYSTEM, "system" },
+};
 
-	if (!multiple)
-		return "no";
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (multiple & words[i].type)
-			sb_printf(sb, "%s%s", sb->len ? ", " : "", words[i].word);
-	return "yes";
+static void list_types(u64 multiple, struct strbuf *sb)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(type_words); i++)
+		if (multiple & type_words[i].type)
+			sb_printf(sb, "%s%s", sb->len ? ", " : "", type_words[i].word);
 }
 
 static void print_overall(struct cmd_ctx *ctx, const struct fs_usage *u)
@@ -32,10 +29,9 @@ static void print_overall(struct cmd_ctx *ctx, const struct fs_usage *u)
 	char a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX];
 	struct out *o = ctx->out;
 	struct usage_overall all;
-	const char *multiple;
 
 	fs_usage_overall(u, &all);
-	multiple = type_words(all.multiple, &types);
+	list_types(all.multiple, &types);
 	out_printf(o, "Overall:\n");
 	out_printf(o, "    Device size:\t\t%*s\n", width, report_size(ctx, all.size, a));
 	out_printf(o, "    Device allocated:\t\t%*s\n", width, report_size(ctx, all.allocated, a));
@@ -50,9 +46,9 @@ static void print_overall(struct cmd_ctx *ctx, const struct fs_usage *u)
 	out_printf(o, "    Metadata ratio:\t\t%*.2f\n", width, all.metadata_ratio);
 	out_printf(o, "    Global reserve:\t\t%*s\t(used: %s)\n", width, report_size(ctx, u->reserve_size, a), report_size(ctx, u->reserve_used, b));
 	if (all.multiple)
-		out_printf(o, "    Multiple profiles:\t\t%*s\t(%s)\n", width, multiple, sb_str(&types));
+		out_printf(o, "    Multiple profiles:\t\t%*s\t(%s)\n", width, "yes", sb_str(&types));
 	else
-		out_printf(o, "    Multiple profiles:\t\t%*s\n", width, multiple);
+		out_printf(o, "    Multiple profiles:\t\t%*s\n", width, "no");
 }
 
 static double used_percent(const struct space_usage *s)
@@ -211,6 +207,11 @@ static void json_overall(struct out *o, const struct fs_usage *u)
 	out_json_u64(o, "global-reserve", u->reserve_size);
 	out_json_u64(o, "global-reserve-used", u->reserve_used);
 	out_json_bool(o, "multiple-profiles", all.multiple);
+	out_arr(o, "multiple-profile-types");
+	for (size_t i = 0; i < ARRAY_SIZE(type_words); i++)
+		if (all.multiple & type_words[i].type)
+			out_json_str(o, NULL, type_words[i].word);
+	out_end(o);
 	out_end(o);
 }
 

@@ -170,10 +170,27 @@ static int gather(struct cmd_ctx *ctx, const struct host *h, struct fs_usage *u)
 	return guess_chunks(ctx, u) ? err_nomem(&ctx->err) : 0;
 }
 
-int mounted_usage(struct cmd_ctx *ctx, const struct host *h, struct fs_usage *out)
+static void begin(const struct host *h, struct fs_usage *out)
 {
 	*out = (struct fs_usage){ .sectorsize = h->info.sectorsize };
 	memcpy(out->fsid, h->info.fsid, sizeof(out->fsid));
+}
+
+int mounted_spaces(struct cmd_ctx *ctx, const struct host *h, struct fs_usage *out)
+{
+	int ret;
+
+	begin(h, out);
+	ret = add_spaces(h, out);
+	if (!ret)
+		return 0;
+	fs_usage_fini(out);
+	return cmd_error(ctx, "cannot read how the space of %s is used: %s", h->path, strerror(-ret));
+}
+
+int mounted_usage(struct cmd_ctx *ctx, const struct host *h, struct fs_usage *out)
+{
+	begin(h, out);
 	if (!gather(ctx, h, out)) {
 		fs_usage_sort(out);
 		return 0;

@@ -9,6 +9,8 @@
 /* Says why not; the exit code or 0. Without the right to read the chunk tree (said as a warning) what each profile takes is computed, and
  * belongs to no device. */
 int mounted_usage(struct cmd_ctx *ctx, const struct host *h, struct fs_usage *out);
+/* Only what belongs to no device: spaces, the reserve, bytes used. */
+int mounted_spaces(struct cmd_ctx *ctx, const struct host *h, struct fs_usage *out);
 /* One device, with its name, sizes and state. -ENODEV: none of that id. */
 int mounted_device(const struct host *h, u64 devid, struct device_usage *out);
 

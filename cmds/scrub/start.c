@@ -170,12 +170,24 @@ static int prepare_one(struct scrub *s, const struct scrub_device *d)
 	return vec_push(&s->runners, r) ? -ENOMEM : 0;
 }
 
+/* Better known before anything is said or written. */
+static int may_scrub(const struct scrub *s)
+{
+	struct kscrub_progress none;
+
+	return s->place.devices.len && kscrub_progress(s->place.h.fd, s->place.devices.v[0].info.devid, &none) == -EPERM ?
+		cmd_error(s->ctx, "scrubbing %s failed: %s", s->place.h.path, strerror(EPERM)) : 0;
+}
+
 static int prepare(struct scrub *s)
 {
 	bool live, odd, any = false;
 	char uuid[UUID_TEXT_MAX];
-	int ret = records_load(s->place.h.info.fsid, &s->records, &live, &odd);
+	int ret;
 
+	if (may_scrub(s))
+		return 1;
+	ret = records_load(s->place.h.info.fsid, &s->records, &live, &odd);
 	if (odd)
 		cmd_warn(s->ctx, "the scrub status file holds what is not understood; that is passed over");
 	if (ret)

@@ -198,6 +198,7 @@ static void limit_show(struct cmd_ctx *ctx, const struct scrub_place *p)
 static void limit_json(struct cmd_ctx *ctx, const struct scrub_place *p)
 {
 	out_json_begin(ctx->out);
+	out_json_uuid(ctx->out, "uuid", p->h.info.fsid);
 	out_arr(ctx->out, "scrub-limit");
 	for (size_t i = 0; i < p->devices.len; i++) {
 		out_obj(ctx->out, NULL);

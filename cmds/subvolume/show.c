@@ -119,7 +119,8 @@ static void print_text(struct cmd_ctx *ctx, struct shown *s)
 	char uuid[UUID_TEXT_MAX], time[64];
 	struct out *o = ctx->out;
 
-	out_printf(o, "%s\n", s->path.len ? sb_str(&s->path) : "/");
+	/* who may not look above a subvolume knows its name alone */
+	out_printf(o, "%s\n", s->path.len ? sb_str(&s->path) : s->info->id == BTRFS_FS_TREE_OBJECTID ? "/" : shown_name(s));
 	out_printf(o, "\tName: \t\t\t%s\n", shown_name(s));
 	out_printf(o, "\tUUID: \t\t\t%s\n", report_uuid(item->uuid, uuid));
 	out_printf(o, "\tParent UUID: \t\t%s\n", report_uuid(item->parent_uuid, uuid));
