@@ -76,9 +76,9 @@ fill() {
 @test "the same with several profiles, a paused balance, and a missing device" {
 	mk_fs peer a.img,b.img 512M - -d raid1 -m raid1
 	mount_fs a.img,b.img m
-	head -c 150000000 /dev/zero | tr '\0' x >m/f
+	head -c 200000000 /dev/zero | tr '\0' x >m/f
 	sync -f m
-	btrfs_peer balance start -dconvert=single,limit=1 m >/dev/null
+	btrfs_peer balance start -dconvert=single,limit=1,usage=1..100 m >/dev/null
 	for ((i = 0; i < 30; i++)); do
 		btrfs_ours balance start --background -d m
 		for ((j = 0; j < 20; j++)); do btrfs_ours balance pause m 2>/dev/null && break 2; done
