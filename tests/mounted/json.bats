@@ -74,7 +74,7 @@ fill() {
 }
 
 @test "the same with several profiles, a paused balance, and a missing device" {
-	mk_fs peer a.img,b.img 512M - -d raid1 -m raid1
+	mk_fs peer a.img,b.img 1G - -d raid1 -m raid1
 	mount_fs a.img,b.img m
 	head -c 200000000 /dev/zero | tr '\0' x >m/f
 	sync -f m
