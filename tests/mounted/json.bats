@@ -76,7 +76,8 @@ fill() {
 @test "the same with several profiles, a paused balance, and a missing device" {
 	mk_fs peer a.img,b.img 1G - -d raid1 -m raid1
 	mount_fs a.img,b.img m
-	head -c 200000000 /dev/zero | tr '\0' x >m/f
+	fallocate -l 300M m/room
+	head -c 100000000 /dev/zero | tr '\0' x >m/f
 	sync -f m
 	btrfs_peer balance start -dconvert=single,limit=1,usage=1..100 m >/dev/null
 	for ((i = 0; i < 30; i++)); do
