@@ -38,6 +38,7 @@ def split(text):
     """Words as the JSON has them: seconds for dates and durations, no units."""
     text = re.sub(r'\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}', lambda m: str(calendar.timegm(time.strptime(m.group()))), text)
     text = re.sub(r'(?<=Duration:         )(\d+):(\d\d):(\d\d)', lambda m: str(int(m[1]) * 3600 + int(m[2]) * 60 + int(m[3])), text)
+    text = re.sub(r'\bdevid:(?=\d)', '', text)
     text = re.sub(r'state 0x\d', '', text)  # said as a word
     text = re.sub(r'0x[0-9a-f]+', lambda m: str(int(m.group(), 16)), text)
     text = re.sub(r'(?<=\d)(ms|/s)\b', '', text)

@@ -80,6 +80,10 @@ fill() {
 	head -c 100000000 /dev/zero | tr '\0' x >m/f
 	sync -f m
 	btrfs_peer balance start -dconvert=single,limit=1,usage=1..100 m >/dev/null
+	carries <<-'TABLE'
+	filesystem usage --raw m -- data
+	filesystem df --raw m
+	TABLE
 	for ((i = 0; i < 30; i++)); do
 		btrfs_ours balance start --background -d m
 		for ((j = 0; j < 20; j++)); do btrfs_ours balance pause m 2>/dev/null && break 2; done
@@ -87,8 +91,6 @@ fill() {
 	carries <<-'TABLE'
 	balance status m
 	balance status -v m -- DATA balancing
-	filesystem usage --raw m -- data
-	filesystem df --raw m
 	TABLE
 	btrfs_ours balance cancel m
 	umount_fs m
