@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From argv to a command and back to an exit code: program names, words, what every command gets. Spec: cli 1, 2.3, 2.5, 2.6. */
 #include "cmds/frame.h"
+#include "kernel-shared/kapi/lacks.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include "common/mem.h"
 #include "common/progress.h"
@@ -135,6 +137,16 @@ static bool program_help(struct cmd_ctx *ctx, const struct common_args *c)
 	return c->help || c->version;
 }
 
+/* A failed command whose last request the kernel did not know: which one, and when it came. */
+static void explain_kernel(struct cmd_ctx *ctx)
+{
+	const char *name, *since;
+	struct utsname here;
+
+	if (klacks(&name, &since) && !uname(&here))
+		cmd_error(ctx, "this kernel (Linux %s) does not know %s, which came with Linux %s", here.release, name, since);
+}
+
 /* Options, counts, the command itself. argv: what follows the command word. */
 static int run_parsed(struct cmd_ctx *ctx, int argc, char **argv)
 {
@@ -160,8 +172,11 @@ static int run_parsed(struct cmd_ctx *ctx, int argc, char **argv)
 	ctx->argv = argv;
 	if (!ret)
 		ret = cmd_check_count(ctx, ctx->cmd->min_args, ctx->cmd->max_args);
-	if (!ret)
+	if (!ret) {
 		ret = cmd->run(ctx, args);
+		if (ret)
+			explain_kernel(ctx);
+	}
 out:
 	opt_free(cmd->opts, args);
 	free(args);

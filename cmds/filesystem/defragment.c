@@ -52,8 +52,8 @@ static int explain(struct defrag *d, const char *path, int ret)
 	d->failures++;
 	if (ret == -EINTR)
 		return cmd_error(d->ctx, "defrag of %s was interrupted", path);
-	if (ret == -ENOTTY)
-		return cmd_error(d->ctx, "defrag failed on %s: it lies on no btrfs", path);
+	if (ret == -ENOTTY && !host_on_btrfs(path))
+		return cmd_error(d->ctx, "not a btrfs filesystem: %s", path);
 	if (ret == -EOPNOTSUPP && d->k.nocomp)
 		return cmd_error(d->ctx, "defrag failed on %s: the kernel does not know --nocomp, 6.17 does", path);
 	if (ret == -EOPNOTSUPP && d->k.level)

@@ -239,10 +239,6 @@ static int resolve_live(struct user_printer *p, u64 logical)
 	u64 missed = 0;
 	int ret = ask_kernel(p, logical, &users, &missed);
 
-	if (ret == -ENOTTY || ret == -EOPNOTSUPP) {
-		vec_fini(&users);
-		return cmd_error(ctx, "logical ino ioctl: option -o and buffers above 64 KiB need a kernel 4.15 or newer");
-	}
 	if (ret) {
 		vec_fini(&users);
 		return cmd_error(ctx, "logical ino ioctl: %s", strerror(-ret));

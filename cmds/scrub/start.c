@@ -138,7 +138,7 @@ static void finish(struct scrub *s)
 			continue;
 		pthread_join(r->thread, NULL);
 		runner_note(s, r);
-		r->now->cancelled = r->ret == -ECANCELED;
+		r->now->cancelled = r->ret; /* the incumbent calls that aborted, whatever ended it */
 		r->now->finished = !r->ret;
 	}
 	save(s);

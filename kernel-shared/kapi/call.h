@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside kapi/: an ioctl as a function that returns 0 (or its positive answer) or a negative errno. */
+/* Inside kapi/: an ioctl as a function that returns 0 (or its positive answer) or a negative errno; lacks.h tells of what the kernel does not know. */
 #ifndef KAPI_CALL_H
 #define KAPI_CALL_H
 
@@ -8,12 +8,7 @@
 #include <sys/ioctl.h>
 #include "common/base.h"
 
-static inline int kcall(int fd, unsigned long cmd, void *arg)
-{
-	int ret = ioctl(fd, cmd, arg);
-
-	return ret < 0 ? -errno : ret;
-}
+int kcall(int fd, unsigned long request, void *arg);
 
 /* A name into an ioctl's field. -ENAMETOOLONG. */
 static inline int kname(char *field, size_t size, const char *name)
