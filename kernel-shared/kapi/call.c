@@ -3,6 +3,7 @@
 #include "kernel-shared/kapi/lacks.h"
 
 #include <stdatomic.h>
+#include <linux/fs.h>
 #include <linux/btrfs.h>
 
 /* Like errno: of the last call. Zero where the kernel knew it. */
