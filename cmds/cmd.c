@@ -137,7 +137,7 @@ static bool program_help(struct cmd_ctx *ctx, const struct common_args *c)
 	return c->help || c->version;
 }
 
-/* A failed command whose last request the kernel did not know: which one, and when it came. */
+/* A failed command that wanted more of the kernel than it knows: what, and when that came. */
 static void explain_kernel(struct cmd_ctx *ctx)
 {
 	const char *name, *since;

@@ -68,11 +68,12 @@ int kbalance_resume(int fd, struct kbalance *b)
 	return start(fd, b, &args);
 }
 
+/* The number itself is the argument. */
 static int control(int fd, unsigned long what)
 {
-	int ret = ioctl(fd, BTRFS_IOC_BALANCE_CTL, what);
+	int ret = kcall(fd, BTRFS_IOC_BALANCE_CTL, (void *)what);
 
-	return ret < 0 ? -errno : 0;
+	return ret < 0 ? ret : 0;
 }
 
 int kbalance_pause(int fd)

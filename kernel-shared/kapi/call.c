@@ -6,7 +6,7 @@
 #include <linux/fs.h>
 #include <linux/btrfs.h>
 
-/* Like errno: of the last call. Zero where the kernel knew it. */
+/* The last request that the kernel did not know. */
 static atomic_ulong unknown;
 
 #define SINCE(request, version) { BTRFS_IOC_##request, "BTRFS_IOC_" #request, version }
@@ -22,13 +22,20 @@ static const struct { unsigned long request; const char *name, *since; } request
 	SINCE(GET_SUBVOL_ROOTREF, "4.18"), SINCE(INO_LOOKUP_USER, "4.18"), SINCE(FORGET_DEV, "5.1"), SINCE(SNAP_DESTROY_V2, "5.7"), SINCE(ENCODED_WRITE, "5.18"),
 };
 
-int kcall(int fd, unsigned long request, void *arg)
+int kcall_try(int fd, unsigned long request, void *arg)
 {
 	int ret = ioctl(fd, request, arg);
-	int error = errno;
 
-	atomic_store(&unknown, ret < 0 && error == ENOTTY ? request : 0);
-	return ret < 0 ? -error : ret;
+	return ret < 0 ? -errno : ret;
+}
+
+int kcall(int fd, unsigned long request, void *arg)
+{
+	int ret = kcall_try(fd, request, arg);
+
+	if (ret == -ENOTTY)
+		atomic_store(&unknown, request);
+	return ret;
 }
 
 bool klacks(const char **name, const char **since)

@@ -9,6 +9,8 @@
 #include "common/base.h"
 
 int kcall(int fd, unsigned long request, void *arg);
+/* The same where another request takes over if the kernel does not know this one. */
+int kcall_try(int fd, unsigned long request, void *arg);
 
 /* A name into an ioctl's field. -ENAMETOOLONG. */
 static inline int kname(char *field, size_t size, const char *name)

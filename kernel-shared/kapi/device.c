@@ -73,7 +73,7 @@ int kdevice_remove(int fd, const char *path, u64 devid)
 		args.devid = devid;
 		args.flags = BTRFS_DEVICE_SPEC_BY_ID;
 	}
-	ret = kcall(fd, BTRFS_IOC_RM_DEV_V2, &args);
+	ret = path ? kcall_try(fd, BTRFS_IOC_RM_DEV_V2, &args) : kcall(fd, BTRFS_IOC_RM_DEV_V2, &args);
 	return path && kunknown(ret) ? remove_by_name(fd, path) : ret;
 }
 

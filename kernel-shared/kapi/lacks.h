@@ -5,7 +5,7 @@
 
 #include "common/base.h"
 
-/* Was the last request of this process one that the kernel does not know? Then its name, and the release of Linux that brought it. */
+/* Has this process made a request that the kernel does not know, and that nothing stood in for? Then its name, and the release of Linux that brought it. */
 bool klacks(const char **name, const char **since);
 
 #endif

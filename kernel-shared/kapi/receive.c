@@ -60,7 +60,7 @@ int kfile_encoded_write(int fd, const struct kfile_encoded *w)
 		.iov = &iov, .iovcnt = 1, .offset = w->offset, .len = w->len, .unencoded_len = w->unencoded_len, .unencoded_offset = w->unencoded_offset,
 		.compression = w->compression,
 	};
-	int ret = kcall(fd, BTRFS_IOC_ENCODED_WRITE, &args);
+	int ret = kcall_try(fd, BTRFS_IOC_ENCODED_WRITE, &args);
 
 	return ret < 0 ? ret : 0;
 }

@@ -17,7 +17,7 @@ int kgeometry(int fd, struct geometry *geo)
 
 	if (ret)
 		return ret;
-	kcall(fd, BTRFS_IOC_GET_FEATURES, &features); /* an old kernel has none that matter here */
+	kcall_try(fd, BTRFS_IOC_GET_FEATURES, &features); /* an old kernel has none that matter here */
 	*geo = (struct geometry){ .nodesize = info.nodesize, .sectorsize = info.sectorsize, .csum_type = info.csum_type, .csum_size = info.csum_size,
 		.incompat = features.incompat_flags, .compat_ro = features.compat_ro_flags, .generation = 1ULL << 62 };
 	return 0;
@@ -55,7 +55,7 @@ static int fill(struct ksearch *s)
 		return fill_old(s);
 	fill_key(&args->key, s);
 	args->buf_size = SEARCH_BUF - sizeof(*args);
-	ret = kcall(s->fd, BTRFS_IOC_TREE_SEARCH_V2, args);
+	ret = kcall_try(s->fd, BTRFS_IOC_TREE_SEARCH_V2, args);
 	if (ret == -ENOTTY) {
 		s->old = true;
 		return fill_old(s);

@@ -28,7 +28,7 @@ static int make(int dirfd, unsigned long new_call, unsigned long old_call, struc
 		args->size = sizeof(*inherit) + n * sizeof(inherit->qgroups[0]);
 		args->qgroup_inherit = inherit;
 	}
-	ret = kcall(dirfd, new_call, args);
+	ret = args->flags ? kcall(dirfd, new_call, args) : kcall_try(dirfd, new_call, args);
 	free(inherit);
 	if (ret != -ENOTTY || args->flags)
 		return ret;

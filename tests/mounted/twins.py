@@ -85,8 +85,8 @@ SINCE = [
     (r'subvolume delete', ours_says(0, r'(?<=^Delete subvolume )\d+ ', '')),
     # the library's messages
     (r'subvolume snapshot', peer_says(0, r'^Create a (?=snapshot|readonly)', 'Create ')),
-    (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: (target path already exists: .*|cannot (snapshot '.*'|create subvolume): File exists)", 'ERROR: Could not create subvolume: File exists')),
-    (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: cannot create subvolume: ", 'ERROR: Could not create subvolume: ')),
+    (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: target path already exists: .*", 'ERROR: Could not create subvolume: File exists')),
+    (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: cannot (snapshot '.*'|create subvolume): ", 'ERROR: Could not create subvolume: ')),
     (r'subvolume (create|snapshot)', peer_says(1, r"^ERROR: cannot access '.*/.*': No such", 'ERROR: Could not open: No such')),
     # they come instead of the result line, not after it
     (r'subvolume (create|snapshot)', lambda peer, ours: peer.__setitem__(0, ours[0]) if peer[2] and peer[2] == ours[2] else None),
@@ -101,6 +101,7 @@ SINCE = [
     (r'qgroup show', whatever(0, r'(?<= )[0-9/,]*<\d+ member qgroups?\0?>', '<N member qgroups>')),
     # 6.16: what is in the way, with its label
     (r'(device add|replace start)', peer_says(1, r'(?<=existing filesystem )\((\w+)\)', r'(type=\1)')),
+    (r'(device add|replace start)', peer_says(1, r'\n\n', '\n')),
     # 6.11: small sizes are warned of
     (r'filesystem resize', ours_says(1, r'^WARNING: the new size .* is < 256MiB.*\n', '')),
     # 6.6.3: one line for each device; 6.3.2, 6.5.3: totals and rates of short runs
