@@ -189,7 +189,7 @@ static void foresee(struct putter *p, struct loc dir)
 	p->flags = in.flags & (in.flags & BTRFS_INODE_NOCOMPRESS ? BTRFS_INODE_NOCOMPRESS : BTRFS_INODE_COMPRESS);
 	if (in.flags & BTRFS_INODE_NODATACOW)
 		p->flags |= BTRFS_INODE_NODATACOW | BTRFS_INODE_NODATASUM;
-	if (!xattr_get(dir.root, dir.ino, "btrfs.compression", &value, &len, NULL) && (type = compress_by_name(value)) > 0)
+	if (!xattr_get(dir.root, dir.ino, "btrfs.compression", &value, &len, NULL) && (type = compress_by_property(value)) > 0)
 		p->property = type;
 }
 

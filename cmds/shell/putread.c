@@ -91,7 +91,7 @@ static int add_xattr(struct put_job *j, const char *name, const u8 *value, size_
 		int type;
 
 		memcpy(word, value, min_t(size_t, len, sizeof(word) - 1));
-		type = compress_by_name(word);
+		type = compress_by_property(word);
 		j->has_property = true;
 		j->property = type > 0 ? type : 0;
 	}

@@ -244,6 +244,14 @@ const char *compress_name(unsigned type)
 	return type < BTRFS_COMPRESS_TYPES ? codecs[type].name : "unknown";
 }
 
+int compress_by_property(const char *value)
+{
+	for (int i = BTRFS_COMPRESS_NONE + 1; i < BTRFS_COMPRESS_TYPES; i++)
+		if (!strncmp(value, codecs[i].name, strlen(codecs[i].name)))
+			return i;
+	return -EINVAL;
+}
+
 int compress_by_name(const char *name)
 {
 	for (int i = 0; i < BTRFS_COMPRESS_TYPES; i++)

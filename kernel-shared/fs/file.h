@@ -53,6 +53,8 @@ int csum_lookup(struct fs *fs, u64 bytenr, u64 len, u8 *out, u8 *have, struct er
 int decompress(unsigned type, const void *in, size_t in_len, void *out, size_t out_len, u32 sectorsize, bool inline_extent, struct err *err);
 const char *compress_name(unsigned type); /* "none", "zlib", "lzo", "zstd" */
 int compress_by_name(const char *name);   /* -EINVAL */
+/* The value of btrfs.compression: like the kernel, by how it begins ("zstd:5"). -EINVAL: no algorithm. */
+int compress_by_property(const char *value);
 
 /* The digest of treehash.h for a subtree of this filesystem, 64 hex digits. Subvolumes below are entered like directories. Parallel. */
 int fs_hash(struct fs *fs, struct loc top, enum hash_times times, char out[TREEHASH_TEXT], struct err *err);

@@ -138,9 +138,10 @@ int acl_follow_mode(struct txn *txn, struct root *root, u64 ino, u32 mode, struc
 int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode, struct err *err)
 {
 	char *value CLEANUP(mem_freep) = NULL;
+	const char *name;
 	struct winode w;
 	size_t len;
-	int ret;
+	int ret, type;
 
 	if (!S_ISREG(mode) && !S_ISDIR(mode))
 		return 0;
@@ -149,9 +150,17 @@ int inherit_property(struct txn *txn, struct loc dir, struct loc inode, u32 mode
 	if (ret || winode_flags(&w) & (BTRFS_INODE_NODATACOW | BTRFS_INODE_NODATASUM))
 		return ret;
 	ret = xattr_get(dir.root, dir.ino, compression, &value, &len, err);
-	if (ret || !len)
+	if (ret)
 		return ret == -ENODATA ? 0 : ret;
-	return xattr_put(txn, inode.root, inode.ino, compression, sizeof(compression) - 1, value, len, 0, err);
+	type = compress_by_property(value);
+	if (type < 0) /* what forbids compression is handed on as a flag alone */
+		return 0;
+	if (!(winode_flags(&w) & BTRFS_INODE_COMPRESS)) { /* a new subvolume takes no flags on */
+		w.d.flags = le64_of((winode_flags(&w) & ~BTRFS_INODE_NOCOMPRESS) | BTRFS_INODE_COMPRESS);
+		ret = inode_item_put(txn, &w, false, err);
+	}
+	name = compress_name(type);
+	return ret ? ret : xattr_put(txn, inode.root, inode.ino, compression, sizeof(compression) - 1, name, strlen(name), 0, err);
 }
 
 int inherit_xattrs(struct txn *txn, struct root *root, u64 dir, u64 ino, u32 *mode, struct err *err)

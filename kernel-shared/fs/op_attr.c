@@ -107,8 +107,8 @@ static int compression_flags(const struct winode *w, const void *value, size_t l
 		*flags |= BTRFS_INODE_NOCOMPRESS;
 		return 0;
 	}
-	type = compress_by_name(name);
-	if (type <= BTRFS_COMPRESS_NONE || len >= sizeof(name))
+	type = compress_by_property(name);
+	if (type < 0)
 		return err_set(err, -EINVAL, "unknown compression \"%.*s\"", (int)min_t(size_t, len, 64), (const char *)value);
 	*incompat = type == BTRFS_COMPRESS_LZO ? BTRFS_FEATURE_INCOMPAT_COMPRESS_LZO : type == BTRFS_COMPRESS_ZSTD ? BTRFS_FEATURE_INCOMPAT_COMPRESS_ZSTD : 0;
 	*flags |= BTRFS_INODE_COMPRESS;

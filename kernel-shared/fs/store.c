@@ -19,8 +19,8 @@ static int property_compression(struct winode *w, u8 *type, struct err *err)
 
 	if (ret)
 		return ret == -ENODATA ? 0 : ret;
-	found = compress_by_name(value);
-	if (found > BTRFS_COMPRESS_NONE)
+	found = compress_by_property(value);
+	if (found > 0)
 		*type = found;
 	return 0;
 }

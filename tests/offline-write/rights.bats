@@ -164,7 +164,7 @@ end_both() {
 @test "flags and the compression property follow one another" {
 	begin_both
 	local n=0 init op
-	for init in '' 'zstd' 'no' '+C' '+m'; do
+	for init in '' 'zstd:5' 'no' '+C' '+m'; do
 		for op in '+A' '-m' '+c' '+C' '+m'; do
 			both touch f$((++n))
 			case $init in
@@ -175,9 +175,18 @@ end_both() {
 			both chattr $op f$n
 		done
 	done
-	lsattr m | sed 's:m/::' | sort >flags.m
+	# a subvolume takes the property of the one above, and the flag with it
+	both mkdir d
+	both setfattr -n btrfs.compression -v lzo . d
+	(cd m && "$PEER" -q subvolume create d/s && touch d/s/f)
+	run_btrfs offline t.img subvolume create d/s
+	expect 0
+	both touch d/s/f
+	lsattr -R m | sed 's:m/::' | sort >flags.m
+	for f in d d/s d/s/f f6 f11; do btrfs_ours offline t.img lsattr -d $f | cut -d' ' -f1; lsattr -d m/$f | cut -d' ' -f1; done | uniq -c | awk '$1 % 2' >odd
+	[[ ! -s odd ]]
 	end_both
 	mount_fs t.img o
-	same "flags" "$(cat flags.m)" "$(lsattr o | sed 's:o/::' | sort)"
+	same "flags" "$(cat flags.m)" "$(lsattr -R o | sed 's:o/::' | sort)"
 	umount_fs o
 }
