@@ -60,10 +60,12 @@ static int mkfs_steps(struct mkfs *k)
 
 static int mkfs_run(struct cmd_ctx *ctx, void *args)
 {
-	struct mkfs k = { .ctx = ctx, .args = args };
+	struct mkfs_args *a = args;
+	struct mkfs k = { .ctx = ctx, .args = a };
 	bool listed;
 	int ret = mkfs_list_features(ctx, args, &listed);
 
+	a->has_bytes = a->bytes; /* 0 is the whole device */
 	if (ret || listed)
 		return ret;
 	if (!ctx->argc)

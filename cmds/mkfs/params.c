@@ -187,8 +187,6 @@ static void warn_profiles(struct mkfs *k)
 
 	if (all & BTRFS_BLOCK_GROUP_DUP && k->p.ndevs > 1)
 		cmd_warn(k->ctx, "DUP is not recommended on filesystem with multiple devices");
-	if (all & BTRFS_BLOCK_GROUP_RAID56_MASK)
-		cmd_warn(k->ctx, "RAID5/6 support has known problems is strongly discouraged\n\t to be used besides testing or evaluation.\n");
 	if (all & BTRFS_BLOCK_GROUP_RAID6 && k->p.ndevs == 3)
 		cmd_warn(k->ctx, "RAID6 is not recommended on filesystem with 3 devices only");
 	if (all & BTRFS_BLOCK_GROUP_RAID5 && k->p.ndevs == 2)
@@ -207,9 +205,11 @@ static int parse_profiles(struct mkfs *k)
 		return 1;
 	if (k->p.mixed && (!data != !meta || k->p.data != k->p.metadata))
 		return cmd_error(k->ctx, "with mixed block groups data and metadata profiles must be the same");
-	warn_profiles(k);
-	if (check_devices(k, "data", k->p.data) || check_devices(k, "metadata", k->p.metadata))
+	if ((k->p.data | k->p.metadata) & BTRFS_BLOCK_GROUP_RAID56_MASK)
+		cmd_warn(k->ctx, "RAID5/6 support has known problems is strongly discouraged\n\t to be used besides testing or evaluation.\n");
+	if (check_devices(k, "metadata", k->p.metadata) || check_devices(k, "data", k->p.data))
 		return 1;
+	warn_profiles(k);
 	if ((k->p.data | k->p.metadata) & BTRFS_BLOCK_GROUP_RAID56_MASK)
 		k->p.incompat |= BTRFS_FEATURE_INCOMPAT_RAID56;
 	if ((k->p.data | k->p.metadata) & (BTRFS_BLOCK_GROUP_RAID1C3 | BTRFS_BLOCK_GROUP_RAID1C4))
