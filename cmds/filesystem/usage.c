@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs filesystem usage: all of the space, by type and by device. Spec: cli 8.4. */
+#include <stdlib.h>
 #include "cmds/report.h"
 #include "common/mem.h"
 
@@ -56,17 +57,28 @@ static double used_percent(const struct space_usage *s)
 	return s->total ? 100.0 * s->used / s->total : 0.0;
 }
 
-/* Spaces in the order of the report: data, metadata, system. */
+static int profile_cmp(const void *pa, const void *pb)
+{
+	const struct space_usage *const *a = pa, *const *b = pb;
+	u64 x = (*a)->flags & BTRFS_BLOCK_GROUP_PROFILE_MASK, y = (*b)->flags & BTRFS_BLOCK_GROUP_PROFILE_MASK;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Spaces in the order of the report: data, metadata, system; single first, then profiles by their bits. */
 static size_t ordered_spaces(const struct fs_usage *u, const struct space_usage **out)
 {
 	static const u64 types[] = { BTRFS_BLOCK_GROUP_DATA, BTRFS_BLOCK_GROUP_METADATA, BTRFS_BLOCK_GROUP_SYSTEM };
-	size_t n = 0;
+	size_t n = 0, from;
 
-	for (size_t t = 0; t < ARRAY_SIZE(types); t++)
+	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+		from = n;
 		for (size_t i = 0; i < u->spaces.len; i++)
 			/* the lowest of its types decides, so that mixed groups come once */
 			if (u->spaces.v[i].flags & types[t] && !(t && u->spaces.v[i].flags & types[0]))
 				out[n++] = &u->spaces.v[i];
+		qsort(out + from, n - from, sizeof(*out), profile_cmp);
+	}
 	return n;
 }
 

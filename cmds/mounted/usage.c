@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include "common/mem.h"
+#include "common/units.h"
 #include "kernel-shared/kapi/search.h"
 #include "kernel-shared/kapi/sysfs.h"
 
@@ -29,12 +30,26 @@ int mounted_device(const struct host *h, u64 devid, struct device_usage *out)
 	return out->path ? 0 : -ENOMEM;
 }
 
+/* A seed has the fsid of another filesystem. */
+static bool is_seed(const struct host *h, u64 devid)
+{
+	char file[64], fsid[UUID_TEXT_MAX + 1], ours[UUID_TEXT_MAX];
+
+	snprintf(file, sizeof(file), "devinfo/%llu/fsid", devid);
+	return !ksysfs_read(h->info.fsid, file, fsid, sizeof(fsid)) && *fsid && strcmp(fsid, uuid_format(h->info.fsid, ours));
+}
+
 static int add_devices(const struct host *h, struct fs_usage *u)
 {
 	for (u64 id = 0; id <= h->info.max_devid; id++) {
 		struct device_usage d;
-		int ret = mounted_device(h, id, &d);
+		int ret;
 
+		if (is_seed(h, id)) {
+			u->seeds = true;
+			continue;
+		}
+		ret = mounted_device(h, id, &d);
 		if (ret == -ENODEV)
 			continue;
 		if (!ret && vec_push(&u->devices, d)) {
@@ -64,7 +79,7 @@ static int add_spaces(const struct host *h, struct fs_usage *u)
 			continue;
 		}
 		flags &= BTRFS_BLOCK_GROUP_TYPE_MASK | BTRFS_BLOCK_GROUP_PROFILE_MASK;
-		ret = vec_push(&u->spaces, ((struct space_usage){ flags, spaces[i].total, spaces[i].used }));
+		ret = vec_push(&u->spaces, ((struct space_usage){ .flags = flags, .total = spaces[i].total, .used = spaces[i].used }));
 		u->bytes_used += spaces[i].used;
 	}
 	free(spaces);
@@ -101,7 +116,7 @@ static int add_chunks(const struct host *h, struct fs_usage *u, struct err *err)
  * than their length, do not occur here. */
 static bool is_simple(const struct fs_usage *u, const struct geometry *geo)
 {
-	if (u->devices.len != 1 || u->devices.v[0].missing || geo_incompat(geo, BTRFS_FEATURE_INCOMPAT_ZONED | BTRFS_FEATURE_INCOMPAT_REMAP_TREE))
+	if (u->devices.len != 1 || u->seeds || u->devices.v[0].missing || geo_incompat(geo, BTRFS_FEATURE_INCOMPAT_ZONED | BTRFS_FEATURE_INCOMPAT_REMAP_TREE))
 		return false;
 	for (size_t i = 0; i < u->spaces.len; i++)
 		if (u->spaces.v[i].flags & BTRFS_BLOCK_GROUP_PROFILE_MASK & ~(BTRFS_BLOCK_GROUP_DUP | BTRFS_BLOCK_GROUP_RAID0))

@@ -95,6 +95,7 @@ static int add_chunk(struct fs *fs, struct fs_usage *u, const struct chunk *chun
 {
 	u64 flags = chunk->type & TYPE_AND_PROFILE, used;
 	struct space_usage *space;
+	bool seeded = false;
 	int ret = fs_block_group_used(fs, chunk, &used, err);
 
 	if (ret && ret != -ENOENT)
@@ -109,10 +110,12 @@ static int add_chunk(struct fs *fs, struct fs_usage *u, const struct chunk *chun
 
 		if (fs_usage_add_stripe(u, flags, dev->devid, chunk->stripe_length, chunk->num_stripes))
 			return err_nomem(err);
+		seeded |= dev->seed;
 		for (size_t d = 0; d < u->devices.len; d++)
 			if (u->devices.v[d].devid == dev->devid)
 				u->devices.v[d].allocated += chunk->stripe_length;
 	}
+	space->seeded += seeded ? chunk->length - min_t(u64, used, chunk->length) : 0;
 	return 0;
 }
 
@@ -154,8 +157,12 @@ static int add_devices(struct fs *fs, struct fs_usage *u, struct err *err)
 		const struct device *d = fs->vol->devices.v[i];
 		struct device_usage du = { .devid = d->devid, .size = d->total_bytes, .missing = !d->bdev };
 
+		if (d->seed) {
+			u->seeds = true;
+			continue;
+		}
 		du.real_size = d->bdev ? d->bdev->size : 0;
-		du.writeable = d->bdev && !d->seed;
+		du.writeable = d->bdev;
 		du.path = mem_strdup(d->path ? d->path : "");
 		if (!du.path)
 			return err_nomem(err);
@@ -228,12 +235,11 @@ static unsigned statfs_stripes(const struct profile *p, unsigned devices)
 	return (p->flag & BTRFS_BLOCK_GROUP_RAID1_MASK) ? p->copies : 1;
 }
 
-/* What new data chunks could still take from the devices, in raw bytes but without parity. */
-static int unallocated_for_data(const struct fs_usage *u, u64 *out, struct err *err)
+/* What new data chunks of this profile could still take from the devices, in raw bytes but without parity. */
+static int unallocated_for_data(const struct fs_usage *u, const struct profile *p, u64 *out, struct err *err)
 {
-	const struct profile *p;
 	u64 *avail = mem_calloc(u->devices.len + 1, sizeof(*avail)), total = 0, least;
-	unsigned n = 0, writeable = 0, stripes;
+	unsigned n = 0, stripes;
 
 	if (!avail)
 		return err_nomem(err);
@@ -241,11 +247,9 @@ static int unallocated_for_data(const struct fs_usage *u, u64 *out, struct err *
 		const struct device_usage *d = &u->devices.v[i];
 		u64 left = d->size - min_t(u64, d->size, d->allocated);
 
-		writeable += d->writeable;
 		if (d->writeable && left > BTRFS_BLOCK_RESERVED_1M_FOR_SUPER)
 			avail[n++] = round_down_p2(left, BTRFS_STRIPE_LEN) - BTRFS_BLOCK_RESERVED_1M_FOR_SUPER;
 	}
-	p = data_profile(u, writeable);
 	least = (u64)p->dev_stripes * BTRFS_STRIPE_LEN;
 	qsort(avail, n, sizeof(*avail), u64_desc);
 	while (n && avail[n - 1] < least)
@@ -266,13 +270,19 @@ static int unallocated_for_data(const struct fs_usage *u, u64 *out, struct err *
 	return 0;
 }
 
-/* "available" of statfs(2). */
+/* "available" of statfs(2). Where new chunks will be redundant, the kernel writes nothing more into old ones that are not. */
 static int statfs_avail(struct fs_usage *u, struct err *err)
 {
-	u64 free_data = 0, more = 0;
-	unsigned factor = 1;
-	int ret = unallocated_for_data(u, &more, err);
+	u64 free_data = 0, more = 0, redundant = BTRFS_BLOCK_GROUP_PROFILE_MASK & ~BTRFS_BLOCK_GROUP_RAID0;
+	unsigned factor, devices = 0;
+	const struct profile *p;
+	int ret;
 
+	for (size_t i = 0; i < u->devices.len; i++)
+		devices += u->devices.v[i].writeable;
+	p = data_profile(u, devices);
+	factor = space_factor(p->flag);
+	ret = unallocated_for_data(u, p, &more, err);
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < u->spaces.len; i++) {
@@ -280,8 +290,8 @@ static int statfs_avail(struct fs_usage *u, struct err *err)
 
 		if (!(s->flags & BTRFS_BLOCK_GROUP_DATA))
 			continue;
-		factor = max_t(unsigned, factor, space_factor(s->flags));
-		free_data += (s->total - min_t(u64, s->used, s->total)) * space_factor(s->flags);
+		if (!(p->flag & redundant) || (s->flags & redundant))
+			free_data += (s->total - min_t(u64, s->used, s->total) - s->seeded) * space_factor(s->flags);
 	}
 	u->statfs_avail = round_down_p2(free_data / factor + more / factor, u->sectorsize);
 	return 0;
@@ -369,6 +379,21 @@ static void sum_spaces(const struct fs_usage *u, u64 type, struct type_usage *t,
 	}
 }
 
+/* In chunks on devices that are not listed. */
+static u64 seeds_allocated(const struct fs_usage *u)
+{
+	u64 bytes = 0;
+
+	for (size_t i = 0; i < u->chunks.len; i++) {
+		bool listed = !u->chunks.v[i].devid;
+
+		for (size_t d = 0; d < u->devices.len && !listed; d++)
+			listed = u->devices.v[d].devid == u->chunks.v[i].devid;
+		bytes += listed ? 0 : u->chunks.v[i].size;
+	}
+	return bytes;
+}
+
 void fs_usage_overall(const struct fs_usage *u, struct usage_overall *out)
 {
 	struct type_usage data = { 0 }, metadata = { 0 }, system = { 0 };
@@ -386,6 +411,7 @@ void fs_usage_overall(const struct fs_usage *u, struct usage_overall *out)
 		out->slack += d->real_size > d->size ? d->real_size - d->size : 0;
 		unused += left >= MiB(16) ? left : 0;
 	}
+	out->allocated += u->seeds ? seeds_allocated(u) : 0;
 	out->unallocated = out->size - min_t(u64, out->size, out->allocated);
 	sum_spaces(u, BTRFS_BLOCK_GROUP_DATA, &data, &most);
 	if (!u->mixed)
@@ -395,8 +421,10 @@ void fs_usage_overall(const struct fs_usage *u, struct usage_overall *out)
 	out->data_ratio = data.total ? (double)data.raw_total / data.total : 0;
 	out->metadata_ratio = u->mixed ? out->data_ratio : metadata.total ? (double)metadata.raw_total / metadata.total : 0;
 	free_data = data.raw_total - min_t(u64, data.raw_total, data.raw_used);
-	out->free_estimated = out->data_ratio > 0 ? (free_data + unused) / out->data_ratio : 0;
-	out->free_min = unused / most + (out->data_ratio > 0 ? free_data / out->data_ratio : 0);
+	if (out->data_ratio > 0)
+		free_data /= out->data_ratio;
+	out->free_estimated = out->data_ratio > 0 ? free_data + unused / out->data_ratio : 0;
+	out->free_min = unused / most + (out->data_ratio > 0 ? free_data : 0);
 	if (u->mixed) {
 		out->free_estimated -= min_t(u64, out->free_estimated, u->reserve_size);
 		out->free_min -= min_t(u64, out->free_min, u->reserve_size);

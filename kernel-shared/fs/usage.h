@@ -8,7 +8,8 @@
 #include "common/ranges.h"
 #include "kernel-shared/fs/fs.h"
 
-struct space_usage { u64 flags, total, used; };   /* flags: type | profile; bytes of logical space */
+/* flags: type | profile; bytes of logical space. seeded: free bytes on seed devices, which nothing is written to; known offline only. */
+struct space_usage { u64 flags, total, used, seeded; };
 struct chunk_usage { u64 flags, devid, size; u16 num_stripes; }; /* size: bytes on that device, of all chunks with these stripes */
 struct device_usage {
 	u64 devid;
@@ -28,6 +29,7 @@ struct fs_usage {
 	VEC(struct space_usage) spaces;    /* in the kernel's order, without the reserve */
 	u64 reserve_size, reserve_used;    /* the global reserve */
 	u64 statfs_avail;      /* bytes, what df calls available */
+	bool seeds;            /* there are some; they are not among the devices, but the chunks on them count */
 	VEC(struct device_usage) devices;  /* by devid */
 	VEC(struct chunk_usage) chunks;    /* by type (data, system, metadata), profile, stripes, devid */
 };
