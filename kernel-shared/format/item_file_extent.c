@@ -123,7 +123,7 @@ static char *text_compression(char *o, u8 type)
 void extent_data_print(struct print_ctx *p, const struct item *item)
 {
 	static const char *const types[] = { "inline", "regular", "prealloc" };
-	struct file_extent_view e;
+	struct file_extent_view e = { 0 };
 	bool whole = !file_extent_parse(item, &e);
 	char *o = print_fits(p, item, BTRFS_FILE_EXTENT_INLINE_DATA_START) ? text_open(p->sb, 400) : NULL;
 

@@ -111,7 +111,7 @@ static int ahead_make(const struct policy *pol, const struct geometry *geo, cons
 /* All of it is data, and fits into one piece. 1: yes. */
 static int one_piece(struct file_source *file, u32 sector, struct err *err)
 {
-	u64 start, end;
+	u64 start, end = 0;
 	int ret;
 
 	if (!file->size || file->size > PIECE_MAX)

@@ -94,7 +94,7 @@ static int convert_children(struct walk *w, const struct node *n, struct err *er
 static int convert(struct walk *w, const struct block_ref *ref, struct err *err)
 {
 	struct node *n;
-	bool full;
+	bool full = false;
 	u64 refs;
 	int ret;
 
@@ -189,7 +189,7 @@ static int walk_resume(struct walk *w, struct err *err)
 	for (;;) {
 		struct node *n = w->nodes[w->level];
 		struct block_ref ref;
-		bool exact, full;
+		bool exact, full = false;
 		u64 refs;
 		int slot = block_search(n->data, &key, &exact), ret;
 
@@ -226,7 +226,7 @@ static int step_up(struct walk *w, struct err *err)
 static int walk_child(struct walk *w, struct err *err)
 {
 	struct block_ref ref = tree_child(&w->root->tree, w->nodes[w->level]->data, w->slots[w->level]);
-	bool full;
+	bool full = false;
 	u64 refs;
 	int ret;
 

@@ -177,10 +177,10 @@ static bool find_split(const struct tree *t, const struct path *p, u32 need, boo
 int leaf_make_room(struct tree *t, struct path *p, const struct key *key, u32 need, bool grows, struct err *err)
 {
 	struct node *leaf = p->nodes[0];
-	int nr = node_nritems(leaf), slot = p->slots[0], at, ret;
+	int nr = node_nritems(leaf), slot = p->slots[0], at = 0, ret;
 	u32 own = grows ? leaf_bytes(leaf->data, slot, 1) : 0;
 	struct key first;
-	bool turn;
+	bool turn = false;
 
 	if (own + need > geo_leafdata(t->store->geo))
 		return err_set(err, -EOVERFLOW, "item (%llu %u %llu) of tree %lld would not fit into a leaf", key->objectid, key->type, key->offset,

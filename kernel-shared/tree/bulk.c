@@ -169,7 +169,7 @@ int bulk_add_empty(struct bulk *b, const struct key *key, u32 size, u8 **data, s
 
 int bulk_add(struct bulk *b, const struct key *key, const void *data, u32 size, struct err *err)
 {
-	u8 *to;
+	u8 *to = NULL;
 	int ret = bulk_add_empty(b, key, size, &to, err);
 
 	if (!ret && size)

@@ -91,7 +91,7 @@ int tree_insert_empty(struct tree *t, const struct key *key, u32 size, struct pa
 int tree_insert(struct tree *t, const struct key *key, const void *data, u32 size, struct err *err)
 {
 	struct path p CLEANUP(path_fini) = PATH_INIT;
-	u8 *to;
+	u8 *to = NULL;
 	int ret = tree_insert_empty(t, key, size, &p, &to, err);
 
 	if (!ret && size)

@@ -177,7 +177,7 @@ int node_get(struct nstore *s, const struct block_ref *expect, struct node **out
 int node_get_mirror(struct nstore *s, const struct block_ref *expect, unsigned mirror, struct node **out, struct err *err)
 {
 	struct node *n;
-	unsigned copies;
+	unsigned copies = 0;
 	int ret = ref_check(s, expect, &copies, err);
 
 	if (ret)

@@ -403,7 +403,7 @@ int volume_open(struct env *env, const struct volume_args *args, struct volume *
 
 int volume_open_source(struct env *env, struct logical_source *src, const struct disk_super *sb, const char *name, struct volume **out, struct err *err)
 {
-	struct volume *vol;
+	struct volume *vol = NULL;
 	int ret = volume_new(env, sb, &vol, err);
 
 	if (ret)

@@ -54,7 +54,7 @@ readers() {
 	local c limit=ulimit\ -v\ 3145728 i=0
 	turn=$((${turn:-0} + 1))
 	"$BTRBOX" --help 2>&1 | grep -q Sanitizer && limit=:
-	nm "$BTRBOX" 2>/dev/null | grep -q __asan_init && limit=:
+	nm "$BTRBOX" 2>/dev/null | grep -qE '__[at]san_init' && limit=:
 	rm -rf out out2; mkdir -p out
 	while read -r c; do
 		i=$((i + 1))

@@ -306,7 +306,6 @@ root_of() { "$PEER" inspect-internal dump-tree -r "$img" | sed -nE "s/^$1 tree k
 	done <<-'X'
 		single raid1
 		raid5  raid1
-		raid0  raid6
 	X
 }
 @test "of a filesystem that grew out of a seed, the seed is not counted" {
