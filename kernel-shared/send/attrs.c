@@ -219,20 +219,19 @@ static int send_verity(struct gen *g, const char *path, size_t len, const struct
 static int send_capability(struct gen *g, const char *path, size_t len, const struct inode *now, const struct inode *old)
 {
 	static const char name[] = "security.capability";
-	char *value = NULL;
-	size_t size;
+	struct dir_entry_view want = { .name = (const u8 *)name, .name_len = sizeof(name) - 1 }, found;
+	struct item item;
 	int ret;
 
 	if (g->attrs.has_capability)
 		return g->attrs.capability.failed ? err_nomem(g->err) :
-			set_xattr(g, path, len, (const u8 *)name, sizeof(name) - 1, g->attrs.capability.v, g->attrs.capability.len);
+			set_xattr(g, path, len, want.name, want.name_len, g->attrs.capability.v, g->attrs.capability.len);
 	if (!old)
 		return 0;
-	ret = xattr_get(now->root, now->ino, name, &value, &size, g->err);
-	if (!ret)
-		ret = set_xattr(g, path, len, (const u8 *)name, sizeof(name) - 1, value, size);
-	free(value);
-	return ret == -ENODATA ? 0 : ret;
+	ret = side_item(&g->names.left, KEY(now->ino, BTRFS_XATTR_ITEM_KEY, hash_name(name, sizeof(name) - 1)), &item, g->err);
+	if (!ret && find_name(&item, &want, &found))
+		return set_xattr(g, path, len, want.name, want.name_len, found.data, found.data_len);
+	return ret == -ENOENT ? 0 : ret;
 }
 
 static int send_times(struct gen *g, const char *path, size_t len, const struct inode *now)

@@ -139,7 +139,7 @@ static int place_old(struct files *f)
 		return ret ? ret : link_names(f, kept, &at);
 	}
 	/* It has lost all its names: send_gone put it at its first new one, or at a temporary one. */
-	placed = f->old.v.len ? names_placed(n, f->c.ino, f->g->err) : 0;
+	placed = f->old.v.len ? names_file_placed(n, f->c.ino, &f->now, f->g->err) : 0;
 	if (placed < 0)
 		return placed;
 	if (!placed) {

@@ -21,7 +21,13 @@ enum phase {
 struct step { u8 phase, depth[4] /* NAMES_GO: 1 for an inode that lives on */, ino[8]; } PACKED;
 enum { STEP_MEMORY = 8 << 20 };
 
-struct notes { struct gen *g; struct sortrun *steps; struct refs now, old; };
+struct notes {
+	struct gen *g;
+	struct sortrun *steps;
+	u64 ino;                    /* a file that is in both; lost: some of its names may be gone */
+	bool lost;
+	struct refs now, old;
+};
 
 static int note(struct notes *n, enum phase phase, u32 depth, u64 ino)
 {
@@ -60,21 +66,6 @@ static int note_directory(struct notes *n, const struct change *c)
 	return ret;
 }
 
-/* Has the inode lost a name? */
-static int lost_names(struct notes *n, u64 ino)
-{
-	struct names *names = &n->g->names;
-	int ret = refs_read(&n->now, &names->left, ino, n->g->err);
-
-	if (!ret)
-		ret = refs_read(&n->old, &names->right, ino, n->g->err);
-	if (!ret)
-		ret = names_match(names, &n->now, &n->old, n->g->err);
-	for (size_t i = 0; !ret && i < n->old.v.len; i++)
-		ret = !n->old.v.v[i].both;
-	return ret;
-}
-
 static int note_change(void *arg, const struct change *c)
 {
 	struct notes *n = arg;
@@ -86,11 +77,42 @@ static int note_change(void *arg, const struct change *c)
 		ret = note_directory(n, c);
 	else if (c->has_old && S_ISDIR(c->old.mode))
 		ret = note_dir(n, DIR_GONE, &n->g->names.right, c->ino);
-	else if (c->has_old && !(ret = c->has_now ? lost_names(n, c->ino) : 1))
-		return 1;
-	else if (c->has_old && ret > 0)
-		ret = note(n, NAMES_GO, c->has_now, c->ino);
+	else if (c->has_old && !c->has_now)
+		ret = note(n, NAMES_GO, 0, c->ino);
+	else if (c->has_old) {
+		/* Its names tell. */
+		n->ino = c->ino;
+		n->lost = false;
+		return 0;
+	}
 	return ret ? ret : 1;
+}
+
+/* Names of a file that is in both: are they the same names of the same directories? */
+static int note_names(void *arg, const struct item *now, const struct item *old, bool same)
+{
+	struct notes *n = arg;
+	struct inode_ref_view ref;
+	u32 pos = 0;
+
+	if (!old || n->lost || (old->key.type != BTRFS_INODE_REF_KEY && old->key.type != BTRFS_INODE_EXTREF_KEY))
+		return 0;
+	n->lost = !same;
+	while (!n->lost && inode_ref_next(old, &pos, &ref)) {
+		int dir = names_same_dir(&n->g->names, ref.parent, n->g->err);
+
+		if (dir < 0)
+			return dir;
+		n->lost = !dir;
+	}
+	return 0;
+}
+
+static int note_lost(void *arg)
+{
+	struct notes *n = arg;
+
+	return n->lost ? note(n, NAMES_GO, 1, n->ino) : 0;
 }
 
 static int command(struct gen *g, enum send_cmd_id cmd, const struct spath *path)
@@ -147,7 +169,7 @@ static int rescue_name(struct notes *n, u64 ino, const struct name_ref *ref)
 	struct place l;
 	int ret = old_path(n, ref, &from), placed;
 
-	placed = ret ? ret : names_placed(names, ino, n->g->err);
+	placed = ret ? ret : names_file_placed(names, ino, &n->now, n->g->err);
 	if (placed < 0)
 		return placed;
 	if (!placed)
@@ -161,14 +183,19 @@ static int rescue_name(struct notes *n, u64 ino, const struct name_ref *ref)
 /* alive: the inode is in left, too. */
 static int names_go(struct notes *n, u64 ino, bool alive)
 {
+	struct names *names = &n->g->names;
 	bool kept = false;
-	int ret = lost_names(n, ino);
+	int ret = refs_read(&n->old, &names->right, ino, n->g->err);
 
-	if (ret < 0)
+	n->now.v.len = 0;
+	if (!ret && alive)
+		ret = refs_read(&n->now, &names->left, ino, n->g->err);
+	if (!ret)
+		ret = names_match(names, &n->now, &n->old, n->g->err);
+	if (ret)
 		return ret;
 	for (size_t i = 0; alive && i < n->now.v.len; i++)
 		kept |= n->now.v.v[i].both;
-	ret = 0;
 	for (size_t i = 0; !ret && i < n->old.v.len; i++) {
 		const struct name_ref *ref = &n->old.v.v[i];
 		struct spath path;
@@ -290,7 +317,7 @@ static int bare_root(struct gen *g)
 
 static int send_changes(struct gen *g)
 {
-	static const struct change_ops ops = { .begin = note_change };
+	static const struct change_ops ops = { note_change, note_names, note_lost };
 	struct notes n = { .g = g, .steps = sortrun_new(g->fs->env, sizeof(struct step), sizeof(struct step), STEP_MEMORY) };
 	int ret = n.steps ? changes_walk(&g->names, &ops, &n, g->err) : err_nomem(g->err);
 

@@ -27,16 +27,23 @@ void side_fini(struct side *s)
 
 int names_init(struct names *n, struct root *left, struct root *right, struct err *err)
 {
-	int ret = side_init(&n->left, left, err);
+	int ret;
 
-	n->right = (struct side){ 0 };
-	return ret ? ret : side_init(&n->right, right, err);
+	*n = (struct names){ 0 };
+	ret = side_init(&n->left, left, err);
+	if (!ret)
+		ret = side_init(&n->right, right, err);
+	if (ret || !right)
+		return ret;
+	n->placed = mem_calloc(PLACED, sizeof(*n->placed));
+	return n->placed ? 0 : err_nomem(err);
 }
 
 void names_fini(struct names *n)
 {
 	side_fini(&n->left);
 	side_fini(&n->right);
+	free(n->placed);
 }
 
 /* ---- One tree ---- */
@@ -69,31 +76,48 @@ static int near_leaf(struct side *s, struct key lo, struct key hi, int *slot, st
 	return key_cmp(&hi, &last) <= 0;
 }
 
-/* fn for each item of [lo, hi], until it returns non-zero. */
-static int each_near(struct side *s, struct key lo, struct key hi, int (*fn)(void *arg, const struct item *item), void *arg, struct err *err)
+/* Items that lie in several leaves. */
+static int each_far(struct side *s, struct key lo, struct key hi, int (*fn)(void *arg, const struct item *item), void *arg, struct err *err)
 {
-	struct tree_iter it CLEANUP(tree_iter_fini) = { 0 };
+	struct tree_iter it CLEANUP(tree_iter_fini) = tree_range(&s->root->tree, lo, hi);
 	struct item item;
-	int slot, ret = near_leaf(s, lo, hi, &slot, err);
+	int ret;
 
-	if (ret > 0) {
-		const struct node *leaf = s->near.nodes[0];
-
-		for (ret = 0; !ret && slot < (int)node_nritems(leaf); slot++) {
-			item = node_item(leaf, slot);
-			if (key_cmp(&item.key, &hi) > 0)
-				break;
-			ret = fn(arg, &item);
-		}
-		return ret;
-	}
-	if (ret < 0)
-		return ret;
-	it = tree_range(&s->root->tree, lo, hi);
 	while (!(ret = tree_next(&it, &item, err)))
 		if ((ret = fn(arg, &item)))
 			return ret;
 	return ret == -ENOENT ? 0 : ret;
+}
+
+/* fn for each item of [lo, hi], until it returns non-zero. */
+static int each_near(struct side *s, struct key lo, struct key hi, int (*fn)(void *arg, const struct item *item), void *arg, struct err *err)
+{
+	int slot, ret = near_leaf(s, lo, hi, &slot, err);
+
+	if (!ret)
+		return each_far(s, lo, hi, fn, arg, err);
+	if (ret > 0) {
+		const struct node *leaf = s->near.nodes[0];
+
+		for (ret = 0; !ret && slot < (int)node_nritems(leaf); slot++) {
+			struct item item = node_item(leaf, slot);
+
+			if (key_cmp(&item.key, &hi) > 0)
+				break;
+			ret = fn(arg, &item);
+		}
+	}
+	return ret;
+}
+
+int side_item(struct side *s, struct key key, struct item *out, struct err *err)
+{
+	int slot, ret = near_leaf(s, key, key, &slot, err);
+
+	if (ret <= 0)
+		return ret < 0 ? ret : -ENOENT;
+	*out = node_item(s->near.nodes[0], slot);
+	return key_cmp(&out->key, &key) ? -ENOENT : 0;
 }
 
 struct placing { struct side *side; struct place *place; struct err *err; };
@@ -315,7 +339,8 @@ int names_stable(struct names *n, u64 ino, struct err *err)
 	return ino == BTRFS_FIRST_FREE_OBJECTID ? ret : remember(n, ino, offsetof(struct place, stable), ret, err);
 }
 
-int names_free(struct names *n, u64 dir, const u8 *name, u16 len, struct err *err)
+/* (dir, name) of left is a name in a stable directory that nothing has in right: what shall be there can be put there at any time. */
+static int names_free(struct names *n, u64 dir, const u8 *name, u16 len, struct err *err)
 {
 	struct dirent d;
 	int ret = names_stable(n, dir, err);
@@ -341,6 +366,20 @@ int names_placed(struct names *n, u64 ino, struct err *err)
 	p = *l;
 	ret = names_free(n, p.parent, p.name, p.name_len, err);
 	return ret < 0 ? ret : remember(n, ino, offsetof(struct place, placed), ret, err);
+}
+
+int names_file_placed(struct names *n, u64 ino, const struct refs *now, struct err *err)
+{
+	const struct name_ref *first = &now->v.v[0];
+	u64 *known = &n->placed[hash_mix(ino) & (PLACED - 1)];
+	int ret;
+
+	if (*known >> 1 == ino)
+		return *known & 1;
+	ret = names_free(n, first->parent, ref_name(now, first), first->len, err);
+	if (ret >= 0)
+		*known = ino << 1 | ret;
+	return ret;
 }
 
 bool names_breeding(const u8 *name, u16 len)

@@ -34,12 +34,18 @@ struct spath { u32 start; char v[SEND_PATH_MAX]; };
 static inline const char *spath_text(const struct spath *p) { return p->v + p->start; }
 static inline size_t spath_len(const struct spath *p) { return sizeof(p->v) - p->start; }
 
-struct names { struct side left, right; };
+enum { PLACED = 1 << 16 };
+struct names {
+	struct side left, right;
+	u64 *placed;               /* remembered answers of names_file_placed, by hash of the number: the number * 2 + the answer */
+};
 
 int side_init(struct side *s, struct root *root, struct err *err);
 void side_fini(struct side *s);
 /* *out is a copy. An inode without links does not exist. <0: what cannot be read. */
 int side_place(struct side *s, u64 ino, struct place *out, struct err *err);
+/* One item; *out is valid until the next thing of this side is asked for. -ENOENT. */
+int side_item(struct side *s, struct key key, struct item *out, struct err *err);
 /* The path of a directory, or of any inode by its first name, within its own tree; "" for the root. -ENAMETOOLONG, -ELOOP, -ENOENT (it hangs nowhere). */
 int side_path(struct side *s, u64 ino, struct spath *out, struct err *err);
 /* How many directories lie above. */
@@ -54,9 +60,7 @@ int names_same_dir(struct names *n, u64 ino, struct err *err);
 int names_moved(struct names *n, u64 ino, struct err *err);
 /* A directory of left that is at the same path in right. */
 int names_stable(struct names *n, u64 ino, struct err *err);
-/* (dir, name) of left is a name in a stable directory that nothing has in right: what shall be there can be put there at any time. */
-int names_free(struct names *n, u64 dir, const u8 *name, u16 len, struct err *err);
-/* A moved directory, or a file that has lost all its names, goes to its new place (its first name in left) at once. */
+/* A moved directory goes to its new place (its first name in left) at once. */
 int names_placed(struct names *n, u64 ino, struct err *err);
 /* What is created in this directory inherits something from it: default ACL, properties, flags that right has. */
 int names_breeds(struct names *n, u64 dir, struct err *err);
@@ -80,5 +84,7 @@ int refs_read(struct refs *r, struct side *side, u64 ino, struct err *err);
 void refs_fini(struct refs *r);
 /* Marks those that are in both: same directory, same name. */
 int names_match(struct names *n, struct refs *left, struct refs *right, struct err *err);
+/* So does a file that has lost all its names; now: those in left, one at least. */
+int names_file_placed(struct names *n, u64 ino, const struct refs *now, struct err *err);
 
 #endif
