@@ -66,6 +66,11 @@ void csum_compute(unsigned type, const void *data, size_t len, u8 *out)
 	}
 }
 
+void sha512_compute(const void *data, size_t len, u8 *out)
+{
+	digest(GCRY_MD_SHA512, data, len, out);
+}
+
 void csum_compute_blocks(unsigned type, const void *data, size_t len, size_t n, u8 *out)
 {
 	const u8 *p = data;

@@ -28,6 +28,9 @@ void sha256_add(struct sha256 *s, const void *data, size_t len);
 void sha256_end(struct sha256 *s, u8 out[32]);
 void sha256_free(struct sha256 *s);
 
+/* SHA-512, 64 bytes. */
+void sha512_compute(const void *data, size_t len, u8 *out);
+
 /* The register update without initial or final inversion. */
 u32 crc32c_raw(u32 seed, const void *data, size_t len);
 /* Ordinary CRC-32C: initial and final inversion. */

@@ -45,6 +45,8 @@ int wfile_open(struct txn *txn, const struct write_opts *o, struct loc loc, bool
 		ret = err_set(err, -EINVAL, "not a regular file");
 	if (!ret)
 		ret = may_change_inode(&f->w, append, err);
+	if (!ret && winode_flags(&f->w) & BTRFS_INODE_RO_VERITY)
+		ret = err_set(err, -EPERM, "inode %llu is sealed by fs-verity", f->w.ino);
 	if (ret)
 		return ret;
 	f->txn = txn;

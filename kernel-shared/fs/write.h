@@ -80,6 +80,10 @@ struct put_ahead;
 int put_ahead_new(struct fs *fs, const struct write_opts *o, u64 flags, u8 property, struct file_source *src, struct put_ahead **out, struct err *err);
 void put_ahead_free(struct put_ahead *a); /* NULL is fine */
 
+/* Seals a regular file by fs-verity: nothing can be written to it any more. -EEXIST: it is sealed already; what verity_build says; on failure it is as before. */
+struct verity_params;
+int op_verity(struct txn *txn, struct loc loc, const struct verity_params *p, struct err *err);
+
 /* Subvolumes. */
 struct qgroup_inherit { const u64 *groups; unsigned ngroups; };
 int op_subvol_create(struct txn *txn, struct loc dir, const void *name, size_t len, const struct qgroup_inherit *inherit, u64 *id, struct err *err);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include "common/mem.h"
 #include "common/vec.h"
+#include "kernel-shared/fs/verity.h"
 #include "kernel-shared/make/internal.h"
 #include "kernel-shared/make/populate.h"
 
@@ -88,11 +89,7 @@ void entry_stat(const struct populate *pop, struct entry *e, const struct stat *
 int archive_list(struct populate *pop, struct err *err);
 int manifest_apply(struct populate *pop, struct err *err);
 
-/* --- verity.c --- */
-enum { VERITY_DESC_SIZE = 256 };
-/* Of size bytes of fd from base on. *tree: heap. */
-int verity_build(int fd, u64 base, u64 size, u8 descriptor[VERITY_DESC_SIZE], u8 **tree, u64 *tree_len, struct err *err);
-struct made_verity { u8 descriptor[VERITY_DESC_SIZE]; u8 *tree; u64 len; };
+struct made_verity { struct verity_descriptor descriptor; u8 *tree; u64 len; };
 
 /* --- number.c --- */
 /* The entry behind e in the tree whose top is given; subvolumes are not entered. NULL at the end. */

@@ -292,7 +292,7 @@ static int emit_verity(struct emit *x)
 		return 0;
 	ret = load_add(x->load, &key, &d, sizeof(d), x->err);
 	if (!ret)
-		ret = emit_pieces(x, BTRFS_VERITY_DESC_ITEM_KEY, 1, v->descriptor, sizeof(v->descriptor));
+		ret = emit_pieces(x, BTRFS_VERITY_DESC_ITEM_KEY, 1, (const u8 *)&v->descriptor, sizeof(v->descriptor));
 	return ret ? ret : emit_pieces(x, BTRFS_VERITY_MERKLE_ITEM_KEY, 0, v->tree, v->len);
 }
 

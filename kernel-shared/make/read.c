@@ -265,13 +265,39 @@ static int open_file(struct reading *r, int dirfd)
 	return fd < 0 ? -errno : fd;
 }
 
+struct sealing { struct verity_io io; int fd; u64 base; u8 *tree; };
+
+static int seal_read(struct verity_io *io, u64 off, void *buf, u32 len, struct err *err)
+{
+	struct sealing *s = container_of(io, struct sealing, io);
+	ssize_t n = io_pread(s->fd, buf, len, s->base + off);
+
+	if (n < 0)
+		return err_errno(err, n, "cannot read %u bytes at %llu", len, off);
+	memset((u8 *)buf + n, 0, len - n);
+	return 0;
+}
+
+static int seal_put(struct verity_io *io, u64 off, const void *block, u32 len, struct err *err)
+{
+	memcpy(container_of(io, struct sealing, io)->tree + off, block, len);
+	return 0;
+}
+
 static int seal(struct reading *r, int fd, u64 base)
 {
 	struct made_verity *v = r->t->verity = mem_zalloc(sizeof(*v));
+	const struct verity_params p = VERITY_PARAMS_DEFAULT;
+	struct sealing s = { .io = { seal_read, seal_put }, .fd = fd, .base = base };
+	u64 size = r->t->entry->size;
 
 	if (!v)
 		return err_nomem(&r->err);
-	return verity_build(fd, base, r->t->entry->size, v->descriptor, &v->tree, &v->len, &r->err);
+	v->len = verity_tree_size(&p, size);
+	v->tree = s.tree = v->len ? mem_alloc_io(v->len) : NULL;
+	if (v->len && !v->tree)
+		return err_nomem(&r->err);
+	return verity_build(&p, size, &s.io, &v->descriptor, &r->err);
 }
 
 static int read_open_file(struct reading *r, int fd, u64 base)

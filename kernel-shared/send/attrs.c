@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Extended attributes, owner, mode, flags, times of one inode. Spec: send-stream 6.10, 6.12. */
+#include "kernel-shared/fs/verity.h"
 #include "kernel-shared/send/gen.h"
 
 #include <stdlib.h>
@@ -159,9 +160,6 @@ static int send_flags(struct gen *g, const char *path, size_t len, const struct 
 
 /* ---- fs-verity ---- */
 
-/* struct fsverity_descriptor: version, algorithm, log2 of the block size, salt size, le32 signature size, ..., salt at 80, signature at 256. */
-enum { VERITY_SALT = 80, VERITY_SALT_MAX = 32, VERITY_SIG = 256, VERITY_DESC_MAX = 65536 };
-
 static int read_descriptor(struct gen *g, struct root *root, u64 ino, struct strbuf *out)
 {
 	struct tree_iter it CLEANUP(tree_iter_fini) =
@@ -188,7 +186,8 @@ static int send_verity(struct gen *g, const char *path, size_t len, const struct
 {
 	struct strbuf d CLEANUP(sb_fini) = STRBUF_INIT;
 	struct send_writer *w;
-	const u8 *desc;
+	const struct verity_descriptor *v;
+	u32 sig;
 	int ret;
 
 	if (g->emit->version < 3 || !S_ISREG(now->mode))
@@ -202,14 +201,15 @@ static int send_verity(struct gen *g, const char *path, size_t len, const struct
 	ret = read_descriptor(g, now->root, now->ino, &d);
 	if (ret)
 		return ret;
-	desc = (const u8 *)d.v;
-	if (d.len < VERITY_SIG || desc[2] > 31 || desc[3] > VERITY_SALT_MAX || get_le32(desc + 4) > d.len - VERITY_SIG)
+	v = (const struct verity_descriptor *)d.v;
+	sig = d.len < VERITY_DESC_SIZE ? 0 : le32_get(v->sig_size);
+	if (d.len < VERITY_DESC_SIZE || v->log_blocksize > 31 || v->salt_size > VERITY_SALT_MAX || sig > d.len - VERITY_DESC_SIZE)
 		return err_set(g->err, -EUCLEAN, "the fs-verity descriptor of %.*s is damaged", (int)len, path);
 	w = path_command(g, SEND_C_ENABLE_VERITY, path, len);
-	send_u64(w, SEND_A_VERITY_ALGORITHM, desc[1]);
-	send_u64(w, SEND_A_VERITY_BLOCK_SIZE, 1u << desc[2]);
-	send_bytes(w, SEND_A_VERITY_SALT_DATA, desc + VERITY_SALT, desc[3]);
-	send_bytes(w, SEND_A_VERITY_SIG_DATA, desc + VERITY_SIG, get_le32(desc + 4));
+	send_u64(w, SEND_A_VERITY_ALGORITHM, v->hash_algorithm);
+	send_u64(w, SEND_A_VERITY_BLOCK_SIZE, 1u << v->log_blocksize);
+	send_bytes(w, SEND_A_VERITY_SALT_DATA, v->salt, v->salt_size);
+	send_bytes(w, SEND_A_VERITY_SIG_DATA, d.v + VERITY_DESC_SIZE, sig);
 	return emit_end(g->emit);
 }
 

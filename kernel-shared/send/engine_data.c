@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The commands of a stream that bring data. Spec: send-stream 8.3, 8.6. */
+#include "kernel-shared/fs/verity.h"
 #include "kernel-shared/send/engine_priv.h"
 
 #include <linux/falloc.h>
@@ -132,5 +133,12 @@ int engine_fallocate(struct apply_target *t, const struct send_cmd *c, struct er
 
 int engine_verity(struct apply_target *t, const struct send_cmd *c, struct err *err)
 {
-	return err_set(err, -EOPNOTSUPP, "fs-verity cannot be enabled on an unmounted filesystem yet");
+	const struct send_value *salt = &c->v[SEND_A_VERITY_SALT_DATA], *sig = &c->v[SEND_A_VERITY_SIG_DATA];
+	const struct verity_params p = { .algorithm = send_num(c, SEND_A_VERITY_ALGORITHM), .block_size = send_num(c, SEND_A_VERITY_BLOCK_SIZE),
+		.salt = salt->p, .salt_len = salt->len, .sig = sig->p, .sig_len = sig->len };
+	struct engine *e = engine_of(t);
+	struct loc loc;
+	int ret = pending_settle(e, c, &loc, err);
+
+	return ret ? ret : op_verity(e->txn, loc, &p, err);
 }
