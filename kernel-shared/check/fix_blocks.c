@@ -108,6 +108,24 @@ static int one_tree(struct rewrite *w, const struct ctree *t, struct err *err)
 	return ret ? ret : vec_push(&w->roots, c) ? err_nomem(err) : 0;
 }
 
+/* Items that do not fit together; counts of simple quotas, which no transaction counts anew. */
+static bool quota_wrong(const struct rewrite *w)
+{
+	const struct repair *r = w->r;
+
+	return (repair_found(r, PROBLEM_QGROUP_ITEM) && (!r->args->only || r->args->only[PROBLEM_QGROUP_ITEM])) ||
+	       (geo_incompat(w->fs->geo, BTRFS_FEATURE_INCOMPAT_SIMPLE_QUOTA) && repair_found(r, PROBLEM_QGROUP_COUNTS));
+}
+
+static int anew(struct rewrite *w, const struct ctree *t, struct err *err)
+{
+	struct root_change c = { 0 };
+	int ret = rewrite_quota(w, t, &c, err);
+
+	c.offset = t->offset;
+	return ret ? ret : vec_push(&w->roots, c) ? err_nomem(err) : 0;
+}
+
 static int all_trees(struct rewrite *w, struct err *err)
 {
 	int ret = 0;
@@ -118,7 +136,9 @@ static int all_trees(struct rewrite *w, struct err *err)
 		if (t->kind == TREE_LOG || is_derived(t->id) || t->id == BTRFS_ROOT_TREE_OBJECTID || t->id == BTRFS_CHUNK_TREE_OBJECTID ||
 		    t->level >= BTRFS_MAX_LEVEL)
 			continue;
-		if (hmap_get(&w->touched, t->bytenr) || !chunk_lookup(w->fs->vol, t->bytenr))
+		if (t->id == BTRFS_QUOTA_TREE_OBJECTID && (quota_wrong(w) || hmap_get(&w->touched, t->bytenr)))
+			ret = anew(w, t, err);
+		else if (hmap_get(&w->touched, t->bytenr) || !chunk_lookup(w->fs->vol, t->bytenr))
 			ret = one_tree(w, t, err);
 		if (!ret)
 			ret = env_check_interrupt(w->r->env, err);
@@ -297,29 +317,6 @@ static bool lacks_tree(const struct fs *fs)
 	return !fs->root_tree || !fs->fs_tree || !fs->csum_tree || !fs->data_reloc_tree;
 }
 
-static int unique(struct mended_items *items)
-{
-	size_t n = 0;
-
-	vec_sort(items, by_key);
-	for (size_t i = 0; i < items->len; i++)
-		if (!n || !key_eq(&items->v[n - 1].key, &items->v[i].key))
-			items->v[n++] = items->v[i];
-	items->len = n;
-	return 0;
-}
-
-static int pack_tree(struct rewrite *w, u64 tree, struct mended_items *items, struct root_change *out, struct err *err)
-{
-	struct entries e = VEC_INIT;
-	int ret = pack_items(w, tree, 0, items, &e, err);
-
-	if (!ret)
-		ret = rewrite_tree_root(w, &e, tree, 0, out, err);
-	vec_fini(&e);
-	return ret == -ENOENT ? err_set(err, -EIO, "nothing is left of tree %llu", tree) : ret;
-}
-
 static bool lost_in(const struct survey *s, u64 tree)
 {
 	for (size_t i = 0; i < s->bad.len; i++)
@@ -359,7 +356,7 @@ static int root_tree(struct rewrite *w, struct err *err)
 	}
 	ret = rewrite_tree_collect(w, &p, &items, err);
 	if (!ret)
-		ret = unique(&items);
+		ret = items_unique(&items);
 	for (size_t i = 0; !ret && i < w->roots.len; i++)
 		if (apply_root(w, &items, &w->roots.v[i]))
 			ret = err_nomem(err);
@@ -372,7 +369,7 @@ static int root_tree(struct rewrite *w, struct err *err)
 	}
 	ret = required_roots(w, &items, err);
 	if (!ret)
-		ret = pack_tree(w, BTRFS_ROOT_TREE_OBJECTID, &items, &c, err);
+		ret = rewrite_pack(w, BTRFS_ROOT_TREE_OBJECTID, &items, &c, err);
 	vec_fini(&items);
 	if (ret)
 		return ret;
@@ -405,7 +402,7 @@ static int add_from_supers(struct rewrite *w, struct mended_items *items)
 	for (size_t i = had; i < items->len; i++)
 		repair_say(w->r, "%s %llu: its item is put back from the superblock", items->v[i].key.type == BTRFS_DEV_ITEM_KEY ? "Device" : "System chunk",
 			   items->v[i].key.offset);
-	return unique(items);
+	return items_unique(items);
 }
 
 /* A live block that no chunk holds: chunk items are missing. */
@@ -459,7 +456,7 @@ static int take_scanned(struct rewrite *w, const struct chunk_scan *s, bool allo
 
 		if (!own || (!find_item(items, key) && vec_push(items, ((struct mended_item){ key, own, sizeof(*d) }))))
 			return err_nomem(err);
-		unique(items);
+		items_unique(items);
 	}
 	for (size_t i = 0; i < s->chunks.len; i++) {
 		const struct scan_chunk *c = &s->chunks.v[i];
@@ -478,7 +475,7 @@ static int take_scanned(struct rewrite *w, const struct chunk_scan *s, bool allo
 			*old = (struct mended_item){ key, own, c->size };
 		else if (!own || vec_push(items, ((struct mended_item){ key, own, c->size })))
 			return err_nomem(err);
-		unique(items);
+		items_unique(items);
 		if (old)
 			continue; /* mapped wrongly until the filesystem is opened again */
 		if (volume_add_chunk(w->fs->vol, c->start, c->item, err))
@@ -503,33 +500,85 @@ static int scan_chunks(struct rewrite *w, bool allocated, struct mended_items *i
 	return ret;
 }
 
-static int chunk_tree(struct rewrite *w, struct err *err)
+/* Chunks that were not known when the filesystem was opened: they are, the next time. */
+static void count_unknown(struct rewrite *w, const struct mended_items *items)
 {
-	struct disk_super *sb = w->fs->sb;
+	for (size_t i = 0; i < items->len; i++) {
+		const struct key *k = &items->v[i].key;
+		const struct chunk *c = k->type == BTRFS_CHUNK_ITEM_KEY ? chunk_lookup(w->fs->vol, k->offset) : NULL;
+
+		w->chunks += k->type == BTRFS_CHUNK_ITEM_KEY && (!c || c->start != k->offset);
+	}
+}
+
+/* Nothing that is left of the tree says what is missing. */
+static bool must_scan(const struct rewrite *w)
+{
+	if (!w->fs->chunk_tree || lost_in(w->s, BTRFS_CHUNK_TREE_OBJECTID) || w->r->args->chunks)
+		return true;
+	return !w->chunks && (repair_chunks_wrong(w->r) || is_unmapped(w));
+}
+
+/* *put_back: some were gone, but not from everywhere. */
+static int chunk_items(struct rewrite *w, struct mended_items *items, bool *put_back, struct err *err)
+{
+	const struct disk_super *sb = w->fs->sb;
 	struct place p = { .tree = BTRFS_CHUNK_TREE_OBJECTID, .bound = KEY_MAX, .bytenr = le64_get(sb->chunk_root),
 			   .generation = le64_get(sb->chunk_root_generation), .level = sb->chunk_root_level };
+	u64 fixed = 0, before = w->m.fixed + w->m.dropped;
+	int ret = rewrite_tree_collect(w, &p, items, err);
+	size_t had;
+
+	if (!ret)
+		ret = items_unique(items);
+	had = items->len;
+	if (!ret && add_from_supers(w, items))
+		ret = err_nomem(err);
+	*put_back = items->len > had;
+	if (!ret && repair_chunks_doubted(w->r))
+		ret = chunks_by_witness(w, items, &fixed, err);
+	w->chunks += fixed + w->m.fixed + w->m.dropped - before;
+	count_unknown(w, items);
+	if (ret)
+		return ret;
+	if (must_scan(w))
+		return scan_chunks(w, false, items, err);
+	return !w->chunks && repair_found(w->r, PROBLEM_DEVEXT_NO_CHUNK) ? scan_chunks(w, true, items, err) : 0;
+}
+
+/* What the superblocks of devices will say of them. */
+static void set_devices(struct rewrite *w, const struct mended_items *items)
+{
+	for (size_t i = 0; i < items->len; i++) {
+		const struct mended_item *it = &items->v[i];
+		struct device *d = it->key.type == BTRFS_DEV_ITEM_KEY && it->size == sizeof(d->item) ? volume_device(w->fs->vol, it->key.offset, NULL) : NULL;
+
+		if (!d)
+			continue;
+		memcpy(&d->item, it->data, sizeof(d->item));
+		d->has_item = true;
+		d->total_bytes = le64_get(d->item.total_bytes);
+		d->bytes_used = le64_get(d->item.bytes_used);
+	}
+}
+
+static int chunk_tree(struct rewrite *w, struct err *err)
+{
+	bool damaged = !w->fs->chunk_tree || bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID), put_back = false;
+	struct disk_super *sb = w->fs->sb;
 	struct mended_items items = VEC_INIT;
 	struct root_change c = { 0 };
-	bool lost = !w->fs->chunk_tree || bad_in(w->s, BTRFS_CHUNK_TREE_OBJECTID), anew = lost;
-	bool search = lost || w->r->args->chunks || repair_chunks_wrong(w->r) || is_unmapped(w);
-	size_t had;
 	int ret;
 
 	if (le64_get(sb->flags) & BTRFS_SUPER_FLAG_METADUMP)
 		return 0;
-	ret = rewrite_tree_collect(w, &p, &items, err);
-	if (!ret)
-		ret = unique(&items);
-	had = items.len;
-	if (!ret && add_from_supers(w, &items))
-		ret = err_nomem(err);
-	anew |= items.len > had;
-	if (!ret && (search || repair_found(w->r, PROBLEM_DEVEXT_NO_CHUNK)))
-		ret = scan_chunks(w, !search, &items, err);
-	if (!ret && (anew || w->chunks))
-		ret = pack_tree(w, BTRFS_CHUNK_TREE_OBJECTID, &items, &c, err);
+	ret = chunk_items(w, &items, &put_back, err);
+	if (!ret && (damaged || put_back || w->chunks))
+		ret = rewrite_pack(w, BTRFS_CHUNK_TREE_OBJECTID, &items, &c, err);
+	if (!ret && c.bytenr)
+		set_devices(w, &items);
 	vec_fini(&items);
-	if (ret || (!anew && !w->chunks))
+	if (ret || !c.bytenr)
 		return ret;
 	sb->chunk_root = le64_of(c.bytenr);
 	sb->chunk_root_level = c.level;
@@ -620,7 +669,7 @@ static int rewrite_trees(struct repair *r, bool *changed, bool *devices, bool *c
 		blockmap_fini(&r->keep);
 		r->has_keep = false;
 	}
-	*devices = !fs->dev_tree || bad_in(&s, BTRFS_DEV_TREE_OBJECTID);
+	*devices = !fs->dev_tree || bad_in(&s, BTRFS_DEV_TREE_OBJECTID) || repair_devices_wrong(r);
 	rewrite_fini(&w);
 	survey_fini(&s);
 	fs_close(fs);

@@ -2,14 +2,6 @@
 /* Wrong extents, references, counters and free space: all of it follows from the live trees, so it is made anew. */
 #include "kernel-shared/check/rebuild.h"
 
-/* Device extents follow from chunks, unless chunks were lost that these still know. */
-static bool want_devices(const struct repair *r)
-{
-	return !repair_found(r, PROBLEM_GROUP_NO_CHUNK) &&
-	       (repair_found(r, PROBLEM_CHUNK_NO_EXTENT) || repair_found(r, PROBLEM_CHUNK_EXTENT) || repair_found(r, PROBLEM_DEVEXT_NO_CHUNK) ||
-		repair_found(r, PROBLEM_DEVEXT_OVERLAP) || repair_found(r, PROBLEM_TREE_MISSING));
-}
-
 int fix_space_too(struct repair *r, bool devices, bool *changed, struct err *err)
 {
 	bool want[16] = { [BTRFS_ROOT_TREE_OBJECTID] = true, [BTRFS_EXTENT_TREE_OBJECTID] = true };
@@ -31,5 +23,5 @@ int fix_space_too(struct repair *r, bool devices, bool *changed, struct err *err
 
 int fix_space(struct repair *r, bool *changed, struct err *err)
 {
-	return fix_space_too(r, want_devices(r), changed, err);
+	return fix_space_too(r, repair_devices_wrong(r), changed, err);
 }

@@ -33,6 +33,13 @@ int mend_leaf(struct mend *m, const struct place *p, const u8 *block, struct men
 /* One item by its rule. 0: good, or made good (it may have moved to other bytes, and have another key; of two that overlap prev may be cut); 1: beyond help.
  * -ENOMEM. */
 int mend_item(struct mend *m, u64 tree, struct mended_item *item, struct mended_item *prev, const struct mended_item *next);
+/* mend_key.c: sorted, each key once, none that belongs to the right neighbour; keys that are wrong put right where it can be told. */
+void mend_keys(struct mend *m, const struct place *p, struct mended_items *v);
+/* Does an item hold by its own rule, behind prev (NULL: whatever)? */
+bool mend_item_holds(struct mend *m, u64 tree, const struct mended_item *it, const struct mended_item *prev);
+/* Is such an item known in that tree? */
+bool mend_belongs(u64 tree, u64 objectid, u8 type);
+void mend_tell_item(struct mend *m, const struct place *p, const char *what, const struct key *key);
 /* One flipped bit that makes bytes match their CRC-32C (first 4 bytes of the block): turned back. False: none does. */
 bool mend_flip(const struct geometry *geo, u8 *block);
 /* Which S_IFMT bits the inode must have, from names that lead to it and from its items. */

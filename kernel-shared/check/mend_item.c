@@ -474,6 +474,18 @@ static int fix_root_ref(struct fixing *f)
 	return 0;
 }
 
+/* More is used than there is: the device's superblock knows how much there is. */
+static void fix_dev_total(struct fixing *f, struct disk_dev_item *d)
+{
+	const struct device *dev = volume_device(f->m->fs->vol, le64_get(d->devid), NULL);
+	u64 used = le64_get(d->bytes_used), total = dev && dev->bdev ? le64_get(dev->sb.dev_item.total_bytes) : 0;
+
+	if (total >= used && total <= dev->bdev->size)
+		d->total_bytes = le64_of(total);
+	else
+		d->bytes_used = d->total_bytes;
+}
+
 static int fix_dev(struct fixing *f, const char *id)
 {
 	struct disk_dev_item *d;
@@ -488,7 +500,7 @@ static int fix_dev(struct fixing *f, const char *id)
 	if (!strcmp(id, "dev-devid"))
 		d->devid = le64_of(f->it->key.offset);
 	else if (!strcmp(id, "dev-bytes-used"))
-		d->bytes_used = d->total_bytes;
+		fix_dev_total(f, d);
 	else
 		return 1;
 	return 0;
@@ -569,6 +581,8 @@ int mend_item(struct mend *m, u64 tree, struct mended_item *item, struct mended_
 			before = (struct item){ prev->key, prev->data, prev->size, 0 };
 		if (!item_type(item->key.type))
 			return 0; /* unknown here; others may know it */
+		if (item->key.type == BTRFS_UNTYPED_KEY && !mend_belongs(tree, item->key.objectid, item->key.type))
+			return 1;
 		if (!item_validate(&v, &it, prev ? &before : NULL))
 			return 0;
 		if (last && !strcmp(last, broken.id) && strncmp(broken.id, "dir", 3))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The items of a leaf whose table cannot be trusted: where their bytes lie, in which order they stand, which of them hold. */
+/* The items of a leaf whose table cannot be trusted: where their bytes lie, which of them hold. */
 #include "kernel-shared/check/mend.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 struct slot { struct key key; u32 offset, size; bool ok; };
 VEC_TYPE(slots, struct slot);
 
-static void print_item(struct mend *m, const struct place *p, const char *what, const struct key *key)
+void mend_tell_item(struct mend *m, const struct place *p, const char *what, const struct key *key)
 {
 	repair_say(m->r, "%s item [%llu,%u,%llu] of tree %lld in block %llu", what, key->objectid, key->type, key->offset, (s64)p->tree, p->bytenr);
 }
@@ -74,7 +74,7 @@ static int locate(struct mend *m, const struct place *p, const u8 *block, struct
 		s.ok = (u64)s.offset + s.size <= end && s.offset >= n * sizeof(*h);
 		if (!s.ok) {
 			m->dropped++;
-			print_item(m, p, "Deleting bogus", &s.key);
+			mend_tell_item(m, p, "Deleting bogus", &s.key);
 			continue;
 		}
 		end = s.offset;
@@ -84,64 +84,7 @@ static int locate(struct mend *m, const struct place *p, const u8 *block, struct
 	return 0;
 }
 
-/* --- their order --- */
-
-static bool between(const struct key *lo, const struct key *k, const struct key *hi)
-{
-	return (!lo || key_cmp(lo, k) < 0) && (!hi || key_cmp(k, hi) < 0);
-}
-
-static void key_flip(struct key *k, unsigned bit)
-{
-	if (bit < 64)
-		k->objectid ^= 1ULL << bit;
-	else if (bit < 72)
-		k->type ^= 1 << (bit - 64);
-	else
-		k->offset ^= 1ULL << (bit - 72);
-}
-
-/* Does an item of this key hold by its own rule? */
-static bool item_holds(struct mend *m, u64 tree, const struct mended_item *it, const struct mended_item *prev)
-{
-	struct validator v = { .geo = m->fs->geo, .tree = tree };
-	struct item item = { it->key, it->data, it->size, 1 }, before;
-
-	if (!item_type(it->key.type))
-		return false;
-	if (prev)
-		before = (struct item){ prev->key, prev->data, prev->size, 0 };
-	return !item_validate(&v, &item, prev ? &before : NULL);
-}
-
-/* The one bit that puts a key where it stands. */
-static bool flip_key(struct mend *m, const struct place *p, struct mended_item *it, const struct mended_item *prev, const struct mended_item *next)
-{
-	const struct key *lo = prev ? &prev->key : NULL, *hi = next ? &next->key : &p->bound;
-	struct key found = it->key;
-	unsigned n = 0, related = 0;
-
-	for (unsigned bit = 0; bit < 136; bit++) {
-		struct mended_item try = *it;
-		bool near;
-
-		key_flip(&try.key, bit);
-		if (!between(lo, &try.key, hi) || !item_holds(m, p->tree, &try, prev))
-			continue;
-		near = (prev && prev->key.objectid == try.key.objectid) || (next && next->key.objectid == try.key.objectid);
-		if (near > related || !n) {
-			found = try.key;
-			related = near;
-			n = 1;
-		} else if (near == related) {
-			n++;
-		}
-	}
-	if (n != 1)
-		return false;
-	it->key = found;
-	return true;
-}
+/* --- the whole --- */
 
 static int by_key(const void *a, const void *b)
 {
@@ -149,56 +92,6 @@ static int by_key(const void *a, const void *b)
 
 	return key_cmp(&x->key, &y->key);
 }
-
-static bool in_range(const struct place *p, const struct key *k)
-{
-	bool open = p->bound.objectid == -1ULL && p->bound.type == 255;
-
-	/* a root begins wherever it begins, and so does whatever stands first */
-	return open || key_cmp(k, &p->bound) < 0;
-}
-
-/* Items that would be in order without one: that one's key is wrong. */
-static void fix_order(struct mend *m, const struct place *p, struct mended_items *v)
-{
-	for (size_t i = 0; i < v->len; i++) {
-		struct mended_item *it = &v->v[i], *prev = i ? it - 1 : NULL, *next = i + 1 < v->len ? it + 1 : NULL, *after = i + 2 < v->len ? it + 2 : NULL;
-		bool with_prev = !prev || key_cmp(&prev->key, &it->key) < 0, with_next = !next || key_cmp(&it->key, &next->key) < 0;
-		bool alone = prev && next ? key_cmp(&prev->key, &next->key) < 0 : true;
-		struct key was = it->key;
-
-		if ((with_prev && with_next && in_range(p, &it->key)) || !alone)
-			continue;
-		/* of two in the wrong order the second may be the wrong one */
-		if (with_prev && next && in_range(p, &it->key) && (!after || key_cmp(&it->key, &after->key) < 0) && !item_holds(m, p->tree, next, it))
-			continue;
-		if (flip_key(m, p, it, prev, next)) {
-			m->fixed++;
-			repair_say(m->r, "Turned back a flipped bit: key [%llu,%u,%llu] is [%llu,%u,%llu]", was.objectid, was.type, was.offset, it->key.objectid,
-				   it->key.type, it->key.offset);
-		}
-	}
-}
-
-/* Sorted, each key once, none that belongs to the right neighbour. */
-static void settle_order(struct mend *m, const struct place *p, struct mended_items *v)
-{
-	size_t n = 0;
-
-	fix_order(m, p, v);
-	vec_sort(v, by_key);
-	for (size_t i = 0; i < v->len; i++) {
-		if ((n && key_eq(&v->v[n - 1].key, &v->v[i].key)) || !in_range(p, &v->v[i].key)) {
-			m->dropped++;
-			print_item(m, p, "Deleting misplaced", &v->v[i].key);
-			continue;
-		}
-		v->v[n++] = v->v[i];
-	}
-	v->len = n;
-}
-
-/* --- the whole --- */
 
 /* An inode's items without the inode in front of them, where a kernel wants to see one. */
 static bool lacks_inode(struct mend *m, const struct place *p, const struct mended_item *it, const struct mended_item *prev)
@@ -209,7 +102,7 @@ static bool lacks_inode(struct mend *m, const struct place *p, const struct mend
 	if (!prev || prev->key.objectid == it->key.objectid || it->key.type <= BTRFS_INODE_ITEM_KEY || !is_fstree(p->tree) || !item_type(it->key.type))
 		return false;
 	before = (struct item){ prev->key, prev->data, prev->size, 0 };
-	return item_validate(&v, &item, &before) && !item_holds(m, p->tree, it, prev) && item_holds(m, p->tree, it, NULL);
+	return item_validate(&v, &item, &before) && !mend_item_holds(m, p->tree, it, prev) && mend_item_holds(m, p->tree, it, NULL);
 }
 
 static int make_inode(struct mend *m, const struct place *p, u64 ino, struct mended_items *out)
@@ -224,7 +117,7 @@ static int make_inode(struct mend *m, const struct place *p, u64 ino, struct men
 	*i = (struct disk_inode_item){ .generation = le64_of(m->transid), .transid = le64_of(m->transid), .nlink = le32_of(1), .mode = le32_of(type | 0700) };
 	m->fixed++;
 	repair_say(m->r, "Trying to rebuild inode:%llu", ino);
-	print_item(m, p, "Added", &key);
+	mend_tell_item(m, p, "Added", &key);
 	return vec_push(out, ((struct mended_item){ key, (u8 *)i, sizeof(*i) }));
 }
 
@@ -248,7 +141,7 @@ int mend_leaf(struct mend *m, const struct place *p, const u8 *block, struct men
 	}
 	vec_fini(&slots);
 	if (!ret)
-		settle_order(m, p, &all);
+		mend_keys(m, p, &all);
 	for (size_t i = 0; !ret && i < all.len; i++) {
 		struct mended_item it = all.v[i];
 		struct key was = it.key;
@@ -267,11 +160,11 @@ int mend_leaf(struct mend *m, const struct place *p, const u8 *block, struct men
 			ret = bad;
 		if (bad > 0) {
 			m->dropped++;
-			print_item(m, p, "Deleting bad", &was);
+			mend_tell_item(m, p, "Deleting bad", &was);
 		} else if (!ret) {
 			if (it.data != all.v[i].data || it.size != all.v[i].size || !key_eq(&it.key, &was)) {
 				m->fixed++;
-				print_item(m, p, "Repaired", &was);
+				mend_tell_item(m, p, "Repaired", &was);
 			}
 			ret = vec_push(out, it);
 		}

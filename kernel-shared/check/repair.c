@@ -49,6 +49,45 @@ bool repair_chunks_wrong(const struct repair *r)
 	       (repair_found(r, PROBLEM_CHUNK_GROUP) && repair_found(r, PROBLEM_CHUNK_EXTENT));
 }
 
+/* Chunk and device items, and those that say the same in other words. */
+static bool is_of_chunks(enum problem_id id)
+{
+	switch (id) {
+	case PROBLEM_CHUNK_INVALID:
+	case PROBLEM_CHUNK_OVERLAP:
+	case PROBLEM_CHUNK_NO_GROUP:
+	case PROBLEM_CHUNK_GROUP:
+	case PROBLEM_CHUNK_NO_EXTENT:
+	case PROBLEM_CHUNK_EXTENT:
+	case PROBLEM_CHUNK_DEVICE:
+	case PROBLEM_GROUP_NO_CHUNK:
+	case PROBLEM_DEVEXT_NO_CHUNK:
+	case PROBLEM_DEVEXT_NO_DEVICE:
+	case PROBLEM_DEVEXT_BEYOND:
+	case PROBLEM_DEV_USED_TOTAL:
+	case PROBLEM_DEV_FSID:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool repair_chunks_doubted(const struct repair *r)
+{
+	for (size_t i = 0; i < r->found.len; i++)
+		if (is_of_chunks(r->found.v[i].id))
+			return true;
+	return false;
+}
+
+/* Device extents follow from chunks, unless chunks were lost that these still know. */
+bool repair_devices_wrong(const struct repair *r)
+{
+	return !repair_found(r, PROBLEM_GROUP_NO_CHUNK) &&
+	       (repair_found(r, PROBLEM_CHUNK_NO_EXTENT) || repair_found(r, PROBLEM_CHUNK_EXTENT) || repair_found(r, PROBLEM_DEVEXT_NO_CHUNK) ||
+		repair_found(r, PROBLEM_DEVEXT_OVERLAP) || repair_found(r, PROBLEM_TREE_MISSING));
+}
+
 /* Devices without their items. */
 static bool device_items_lost(const struct repair *r)
 {
@@ -83,8 +122,7 @@ static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 	case PROBLEM_TREE_MISSING:
 	case PROBLEM_ROOT_GENERATION:
 	case PROBLEM_ROOT_ITEM_BAD:
-	case PROBLEM_GROUP_NO_CHUNK:
-	case PROBLEM_CHUNK_OVERLAP:
+	case PROBLEM_QGROUP_ITEM:
 		return FIX_BLOCKS;
 	case PROBLEM_ROOT_NO_ITEM:
 		return r->sought ? FIX_ROOTS : FIX_BLOCKS;
@@ -93,14 +131,9 @@ static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 		return r->sought ? FIX_SPACE : FIX_BLOCKS;
 	case PROBLEM_SUPER_DEVICES:
 		return device_items_lost(r) ? FIX_BLOCKS : FIX_DEVICES;
-	case PROBLEM_CHUNK_DEVICE:
-	case PROBLEM_DEVEXT_NO_DEVICE:
-		return device_items_lost(r) ? FIX_BLOCKS : FIX_SPACE;
-	case PROBLEM_CHUNK_GROUP:
-	case PROBLEM_CHUNK_EXTENT:
-		return repair_chunks_wrong(r) ? FIX_BLOCKS : FIX_SPACE;
 	default:
-		break;
+		if (is_of_chunks(p->id))
+			return FIX_BLOCKS;
 	}
 	switch (p->phase) {
 	case CHECK_ROOT_ITEMS:

@@ -67,6 +67,17 @@ static int refuse_stale(const struct volume *vol, struct err *err)
 	return 0;
 }
 
+/* A device item may call the device a seed that the device's own superblock says is none. */
+static void unseed(struct volume *vol)
+{
+	for (size_t i = 0; i < vol->devices.len; i++) {
+		struct device *d = vol->devices.v[i];
+
+		if (d->seed && d->bdev && !memcmp(d->sb.fsid, vol->main->sb.fsid, BTRFS_FSID_SIZE))
+			d->seed = false;
+	}
+}
+
 int repair_open(struct repair *r, unsigned flags, struct fs **out, struct err *err)
 {
 	struct fs_open_args args = r->args->open;
@@ -82,6 +93,8 @@ int repair_open(struct repair *r, unsigned flags, struct fs **out, struct err *e
 		args.super_bytenr = args.tree_root = args.chunk_root = 0;
 	}
 	ret = fs_open(r->env, &args, out, err);
+	if (!ret)
+		unseed((*out)->vol);
 	if (!ret)
 		ret = refuse_stale((*out)->vol, err);
 	return ret;

@@ -73,6 +73,9 @@ void repair_say(struct repair *r, const char *fmt, ...) PRINTF(2, 3);
 bool repair_found(const struct repair *r, enum problem_id id);
 /* Chunk items are lost, or contradict both block groups and device extents. */
 bool repair_chunks_wrong(const struct repair *r);
+/* Something is wrong with items of the chunk tree, or with what follows from them. */
+bool repair_chunks_doubted(const struct repair *r);
+bool repair_devices_wrong(const struct repair *r);
 
 /* --- inside a transaction: fix_names.c, fix_inode.c --- */
 struct filefix { struct repair *r; struct fs *fs; struct txn *txn; u64 done; };

@@ -173,6 +173,9 @@ static int rewrite_here(struct rewrite *w, const struct place *p, struct entries
 	if (ret)
 		return ret;
 	whole = is_whole(w, p, block) && !keys_reach_beyond(p, block);
+	/* of what begins otherwise than its parent says either may be wrong */
+	if (!p->level && p->has_first && block_nritems(block) && !({ struct key first = block_key(block, 0); key_eq(&first, &p->first); }))
+		whole = false;
 	if (p->level)
 		return rewrite_node(w, p, block, whole, out, err);
 	if (whole && block_nritems(block) && !w->r->args->ino_cache)

@@ -36,9 +36,17 @@ int rewrite_tree_block(struct rewrite *w, const struct place *p, struct entries 
 int rewrite_tree_root(struct rewrite *w, struct entries *e, u64 tree, u8 level, struct root_change *out, struct err *err);
 /* All items below p, mended, each with bytes of its own in the arena. */
 int rewrite_tree_collect(struct rewrite *w, const struct place *p, struct mended_items *out, struct err *err);
+/* fix_chunks.c: items of the chunk tree that contradict what else is known. *fixed: how many things were put right. */
+int chunks_by_witness(struct rewrite *w, struct mended_items *items, u64 *fixed, struct err *err);
+/* rewrite_quota.c: the quota tree out of what of it makes sense. */
+int rewrite_quota(struct rewrite *w, const struct ctree *t, struct root_change *out, struct err *err);
 /* rewrite_pack.c: items as leaves, pointers as nodes. */
 int pack_items(struct rewrite *w, u64 owner, u64 flags, const struct mended_items *items, struct entries *out, struct err *err);
 int pack_empty(struct rewrite *w, u64 owner, struct entries *out, struct err *err); /* one leaf without items */
 int pack_entries(struct rewrite *w, u64 owner, u64 flags, u8 level, const struct entries *in, struct entries *out, struct err *err);
+/* Sorted, of each key the first. */
+int items_unique(struct mended_items *items);
+/* A whole tree. -EIO: no items. */
+int rewrite_pack(struct rewrite *w, u64 tree, struct mended_items *items, struct root_change *out, struct err *err);
 
 #endif

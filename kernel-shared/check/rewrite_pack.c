@@ -91,3 +91,35 @@ int pack_empty(struct rewrite *w, u64 owner, struct entries *out, struct err *er
 	open_block(w, buf, owner, 0, 0);
 	return close_block(w, buf, out, err);
 }
+
+static int by_key(const void *a, const void *b)
+{
+	const struct mended_item *x = a, *y = b;
+
+	return key_cmp(&x->key, &y->key);
+}
+
+int items_unique(struct mended_items *items)
+{
+	size_t n = 0;
+
+	vec_sort(items, by_key);
+	for (size_t i = 0; i < items->len; i++)
+		if (!n || !key_eq(&items->v[n - 1].key, &items->v[i].key))
+			items->v[n++] = items->v[i];
+	items->len = n;
+	return 0;
+}
+
+int rewrite_pack(struct rewrite *w, u64 tree, struct mended_items *items, struct root_change *out, struct err *err)
+{
+	struct entries e = VEC_INIT;
+	int ret = items_unique(items);
+
+	if (!ret)
+		ret = pack_items(w, tree, 0, items, &e, err);
+	if (!ret)
+		ret = rewrite_tree_root(w, &e, tree, 0, out, err);
+	vec_fini(&e);
+	return ret == -ENOENT ? err_set(err, -EIO, "nothing is left of tree %llu", tree) : ret;
+}

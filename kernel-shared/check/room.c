@@ -35,6 +35,15 @@ static bool writable(const struct chunk *c)
 	return c->missing <= c->profile->tolerated;
 }
 
+/* What its block group calls something else may hold data. */
+static bool disputed(const struct repair *r, const struct chunk *c)
+{
+	for (size_t i = 0; i < r->found.len; i++)
+		if (r->found.v[i].id == PROBLEM_CHUNK_GROUP && r->found.v[i].bytenr == c->start)
+			return true;
+	return false;
+}
+
 static int add_chunk(struct ranges *r, const struct survey *s, const struct chunk *c)
 {
 	u32 node = s->fs->geo->nodesize;
@@ -54,7 +63,7 @@ int room_init(struct room *room, const struct survey *s, struct err *err)
 	for (size_t i = 0; !ret && i < vol->chunks.len; i++) {
 		const struct chunk *c = vol->chunks.v[i];
 
-		if (c->type & (BTRFS_BLOCK_GROUP_METADATA | BTRFS_BLOCK_GROUP_SYSTEM) && writable(c))
+		if (c->type & (BTRFS_BLOCK_GROUP_METADATA | BTRFS_BLOCK_GROUP_SYSTEM) && writable(c) && !disputed(s->r, c))
 			ret = add_chunk(c->type & BTRFS_BLOCK_GROUP_SYSTEM ? &room->system : &room->meta, s, c);
 	}
 	if (!ret)
