@@ -659,7 +659,7 @@ static int rewrite_trees(struct repair *r, bool *changed, bool *devices, bool *c
 		return ret;
 	w.fs = fs;
 	mend_init(&w.m, r, fs);
-	ret = survey_run(&s, r, fs, err);
+	ret = repair_suspects(r, &w.m.suspects) ? err_nomem(err) : survey_run(&s, r, fs, err);
 	if (!ret)
 		ret = rewrite_all(&w, err);
 	*changed = !ret && w.written;
@@ -685,7 +685,7 @@ int fix_blocks(struct repair *r, bool *changed, struct err *err)
 	*changed = written;
 	if (written)
 		r->result->changed = true;
-	if (!ret && !chunks)
+	if (!ret && !chunks && (written || repair_blocks_wrong(r)))
 		ret = fix_space_too(r, devices, &space, err);
 	*changed |= space;
 	return ret;

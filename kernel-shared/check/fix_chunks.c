@@ -203,6 +203,24 @@ static void witness_type(struct witness *x, struct mended_item *it)
 	x->fixed++;
 }
 
+/* Chunk and block group disagree about its length: the device extents decide. */
+static void witness_length(struct witness *x, struct mended_item *it)
+{
+	struct disk_chunk *c = (void *)it->data;
+	u64 start = it->key.offset;
+	unsigned n = le16_get(c->num_stripes), data = profile_data_stripes(profile_of(le64_get(c->type)), n);
+	struct scan_group g;
+
+	if (!group_of(x, start, &g) || g.length == le64_get(c->length) || !extents_of(x, start))
+		return;
+	for (size_t i = 0; i < x->s.extents.len; i++)
+		if (x->s.extents.v[i].chunk == start && x->s.extents.v[i].length * data != g.length)
+			return;
+	repair_say(x->w->r, "Chunk %llu: its length is what its block group and device extents say", start);
+	c->length = le64_of(g.length);
+	x->fixed++;
+}
+
 static bool overlaps_other(const struct witness *x, u64 devid, u64 from, u64 len, u64 chunk)
 {
 	for (size_t i = 0; i < x->s.extents.len; i++) {
@@ -294,6 +312,7 @@ int chunks_by_witness(struct rewrite *w, struct mended_items *items, u64 *fixed,
 			continue;
 		witness_start(&x, it);
 		witness_type(&x, it);
+		witness_length(&x, it);
 		witness_stripes(&x, it);
 		witness_uuids(&x, it);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One pass over a subvolume's items: names and contents as records, joined by inode, then put in the order of paths. */
 #include "kernel-shared/check/inventory.h"
+#include "kernel-shared/check/isum.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,22 +29,24 @@ struct taking {
 	u64 ino, size, end, content;
 	u32 mode;
 	bool has_item, nosum, good;
+	struct by_ino held;           /* the one before */
+	bool holds;
 };
 
 /* --- contents --- */
 
-static bool covered_by_sums(struct taking *t, u64 from, u64 to)
+bool sums_cover(struct fs *fs, u64 from, u64 to)
 {
-	while (t->fs->csum_tree && from < to) {
+	while (fs->csum_tree && from < to) {
 		struct path p CLEANUP(path_fini) = PATH_INIT;
 		struct key key = KEY(BTRFS_EXTENT_CSUM_OBJECTID, BTRFS_EXTENT_CSUM_KEY, from);
 		struct err ignored = ERR_INIT;
 		struct item item;
 		u64 end;
 
-		if (tree_lookup_le(&t->fs->csum_tree->tree, &key, &p, &item, &ignored) || item.key.type != BTRFS_EXTENT_CSUM_KEY)
+		if (tree_lookup_le(&fs->csum_tree->tree, &key, &p, &item, &ignored) || item.key.type != BTRFS_EXTENT_CSUM_KEY)
 			return false;
-		end = item.key.offset + (u64)item.size / t->fs->geo->csum_size * t->fs->geo->sectorsize;
+		end = item.key.offset + (u64)item.size / fs->geo->csum_size * fs->geo->sectorsize;
 		if (end <= from)
 			return false;
 		from = end;
@@ -73,13 +76,17 @@ static void note_extent(struct taking *t, const struct item *item)
 		return;
 	}
 	t->end = v.start + v.num_bytes;
+	/* what contradicts itself reads as one thing or the other */
+	if (v.other_encoding || file_extent_doubt(t->fs->geo, &v) || !is_aligned_p2(v.disk_bytenr, t->fs->geo->sectorsize) ||
+	    (v.type == BTRFS_FILE_EXTENT_PREALLOC && !t->nosum && sums_cover(t->fs, v.disk_bytenr, v.disk_bytenr + v.disk_num_bytes)))
+		t->good = false;
 	if (!v.disk_bytenr || v.type == BTRFS_FILE_EXTENT_PREALLOC || v.start >= t->size)
 		return;
 	from = v.compression ? v.disk_bytenr : v.disk_bytenr + v.offset;
 	to = v.compression ? v.disk_bytenr + v.disk_num_bytes : from + v.num_bytes;
 	c = chunk_lookup(t->fs->vol, from);
 	if (!c || !(c->type & BTRFS_BLOCK_GROUP_DATA) || to - c->start > c->length || v.offset + v.num_bytes > v.ram_bytes ||
-	    (!t->nosum && !covered_by_sums(t, from, to)))
+	    (!t->nosum && !sums_cover(t->fs, from, to)))
 		t->good = false;
 	mix(t, v.start);
 	mix(t, v.disk_bytenr);
@@ -96,14 +103,35 @@ static u8 ft_of(u32 mode)
 	return 0;
 }
 
+/* The record of the inode that ended last waits: an item out of order that follows may be one of its own. */
+static int put_held(struct taking *t)
+{
+	int ret = t->holds ? sortrun_add(t->joined, &t->held, 0) : 0;
+
+	t->holds = false;
+	return ret;
+}
+
 static int end_inode(struct taking *t)
 {
-	struct by_ino rec = { .kind = KIND_CONTENT, .type = ft_of(t->mode), .content = t->content, .readable = t->good };
+	int ret = t->has_item ? put_held(t) : 0;
 
 	if (!t->has_item)
 		return 0;
-	put_be64(rec.ino, t->ino);
-	return sortrun_add(t->joined, &rec, 0);
+	t->held = (struct by_ino){ .kind = KIND_CONTENT, .type = ft_of(t->mode), .content = t->content, .readable = t->good };
+	put_be64(t->held.ino, t->ino);
+	t->holds = true;
+	return ret;
+}
+
+static void doubt_gap(struct taking *t, u64 from, u64 to)
+{
+	u64 held = get_be64(t->held.ino);
+
+	/* what is lost may have been this inode's */
+	t->good = false;
+	if (t->holds && from <= held && held <= to)
+		t->held.readable = false;
 }
 
 static int begin_inode(struct taking *t, const struct item *item)
@@ -215,12 +243,13 @@ static int read_items(struct taking *t, struct err *err)
 		int add = 0;
 
 		if (ret) {
-			/* what is lost may have been this inode's */
-			t->good = false;
+			doubt_gap(t, s.gap_lo.objectid, s.gap_hi.objectid);
 			continue;
 		}
 		if (item.key.objectid != t->ino)
 			add = begin_inode(t, &item);
+		if (salvage_doubt(&s, item.key.objectid))
+			t->good = false;
 		if (!add && item.key.type == BTRFS_DIR_ITEM_KEY)
 			add = note_names(t, &item);
 		else if (!add && item.key.type == BTRFS_EXTENT_DATA_KEY)
@@ -231,7 +260,9 @@ static int read_items(struct taking *t, struct err *err)
 			return -EINTR;
 	}
 	err_clear(err);
-	return ret == -ENOENT ? end_inode(t) : ret;
+	if (ret == -ENOENT)
+		ret = end_inode(t);
+	return ret ? ret : put_held(t);
 }
 
 static int join(struct taking *t, struct sortrun *out, struct err *err)

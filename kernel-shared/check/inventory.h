@@ -14,6 +14,8 @@ struct inv_file { u8 path[16]; u64 content; u64 tree, ino; u64 readable; };
 
 /* All names of one subvolume. fs: opened raw. */
 int inventory_tree(struct repair *r, struct fs *fs, u64 id, struct sortrun *out, struct err *err);
+/* Has every sector of these bytes a checksum? */
+bool sums_cover(struct fs *fs, u64 from, u64 to);
 /* Compares the devices as they are with what the overlays hold. *lost: files that would be; each of the first ones is told with its path. */
 int inventory_compare(struct repair *r, u64 *lost, struct err *err);
 

@@ -177,13 +177,14 @@ static void check_csums(const struct check *c, struct isum *s, const struct file
 		s->feats |= FEAT_UNSUMMED;
 }
 
-static const char *regular_doubt(const struct check *c, const struct file_extent_view *v, bool hole)
+const char *file_extent_doubt(const struct geometry *geo, const struct file_extent_view *v)
 {
+	bool hole = !v->disk_bytenr;
 	u64 end;
 
 	if (!v->num_bytes)
 		return "it is empty";
-	if (!is_aligned_p2(v->num_bytes | v->offset | v->ram_bytes | v->disk_num_bytes, c->geo->sectorsize))
+	if (!is_aligned_p2(v->num_bytes | v->offset | v->ram_bytes | v->disk_num_bytes, geo->sectorsize))
 		return "its sizes are not multiples of a sector";
 	if (add_overflows(v->offset, v->num_bytes, &end) || end > v->ram_bytes)
 		return "it reaches beyond its ram_bytes";
@@ -201,7 +202,7 @@ static const char *regular_doubt(const struct check *c, const struct file_extent
 static u64 add_regular(const struct check *c, struct isum *s, const struct item *item, const struct file_extent_view *v, bool exempt)
 {
 	bool hole = !v->disk_bytenr;
-	const char *doubt = regular_doubt(c, v, hole);
+	const char *doubt = file_extent_doubt(c->geo, v);
 	u64 end;
 
 	if (doubt)

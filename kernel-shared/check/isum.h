@@ -56,4 +56,7 @@ bool is_dotdot(u64 ino, const struct inode_ref_view *ref);
 enum coverage { COVERED_NOT, COVERED_PARTLY, COVERED };
 enum coverage coverage_of(const struct check *c, u64 start, u64 len);
 
+/* What cannot be of a regular or preallocated extent by itself; NULL: nothing. */
+const char *file_extent_doubt(const struct geometry *geo, const struct file_extent_view *v);
+
 #endif

@@ -18,6 +18,8 @@ struct mend {
 	u64 told_tree;                /* whose inode cache was told of last */
 	const struct blockmap *live;  /* NULL: unknown */
 	bool scan_all;                /* the extent tree has holes */
+	struct hmap suspects;         /* inodes whose file extents are doubted */
+	struct data_refs *refs;       /* mend_extent.c: of these; made when first asked for */
 	struct found_index *index;    /* orphans.c: made when first asked for */
 };
 void mend_init(struct mend *m, struct repair *r, struct fs *fs);
@@ -40,6 +42,9 @@ bool mend_item_holds(struct mend *m, u64 tree, const struct mended_item *it, con
 /* Is such an item known in that tree? */
 bool mend_belongs(u64 tree, u64 objectid, u8 type);
 void mend_tell_item(struct mend *m, const struct place *p, const char *what, const struct key *key);
+/* mend_extent.c: a file extent that the check doubts, by what other records say. leaf: where it lies; next: what follows, NULL: nothing. */
+int mend_extent(struct mend *m, u64 leaf, struct mended_item *it, const struct mended_item *next, struct err *err);
+void mend_extents_fini(struct mend *m);
 /* One flipped bit that makes bytes match their CRC-32C (first 4 bytes of the block): turned back. False: none does. */
 bool mend_flip(const struct geometry *geo, u8 *block);
 /* Which S_IFMT bits the inode must have, from names that lead to it and from its items. */

@@ -14,6 +14,7 @@ void mend_init(struct mend *m, struct repair *r, struct fs *fs)
 void mend_fini(struct mend *m)
 {
 	arena_fini(&m->arena);
+	mend_extents_fini(m);
 	orphans_fini(m);
 }
 

@@ -155,6 +155,10 @@ int mend_leaf(struct mend *m, const struct place *p, const u8 *block, struct men
 			ret = make_inode(m, p, it.key.objectid, out);
 		if (ret)
 			break;
+		if (it.key.type == BTRFS_EXTENT_DATA_KEY)
+			ret = mend_extent(m, p->bytenr, &it, i + 1 < all.len ? &all.v[i + 1] : NULL, err);
+		if (ret)
+			break;
 		bad = mend_item(m, p->tree, &it, out->len ? &out->v[out->len - 1] : NULL, i + 1 < all.len ? &all.v[i + 1] : NULL);
 		if (bad < 0)
 			ret = bad;

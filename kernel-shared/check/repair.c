@@ -159,12 +159,21 @@ static bool wanted(const struct repair *r, const struct problem_at *p)
 	return row->severity != SEVERITY_INFO && (!r->args->only || r->args->only[p->id]);
 }
 
+bool repair_blocks_wrong(const struct repair *r)
+{
+	for (size_t i = 0; i < r->found.len; i++)
+		if (wanted(r, &r->found.v[i]) && fix_of(r, &r->found.v[i]) == FIX_BLOCKS)
+			return true;
+	return r->rootless;
+}
+
 static bool pending(const struct repair *r, enum fix fix)
 {
 	if (fix == FIX_BLOCKS && r->rootless)
 		return true;
 	for (size_t i = 0; i < r->found.len; i++)
-		if (wanted(r, &r->found.v[i]) && fix_of(r, &r->found.v[i]) == fix)
+		/* what the extent tree knows of file extents comes before anything is made anew */
+		if (wanted(r, &r->found.v[i]) && (fix_of(r, &r->found.v[i]) == fix || (fix == FIX_BLOCKS && repair_is_doubt(r->found.v[i].id))))
 			return true;
 	return false;
 }

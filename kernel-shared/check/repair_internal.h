@@ -75,6 +75,8 @@ bool repair_found(const struct repair *r, enum problem_id id);
 bool repair_chunks_wrong(const struct repair *r);
 /* Something is wrong with items of the chunk tree, or with what follows from them. */
 bool repair_chunks_doubted(const struct repair *r);
+/* Something that is fixed by writing blocks anew. */
+bool repair_blocks_wrong(const struct repair *r);
 bool repair_devices_wrong(const struct repair *r);
 
 /* --- inside a transaction: fix_names.c, fix_inode.c --- */
@@ -92,6 +94,11 @@ int inode_make(struct filefix *f, struct root *root, u64 ino, u32 type, struct e
 u32 inode_type(struct filefix *f, struct root *root, u64 ino); /* S_IFMT bits, by names, then by items */
 /* Trees that the open filesystem has, by id. NULL: none. */
 struct root *fix_root_of(struct fs *fs, u64 id);
+
+/* mend_extent.c: inodes with file extents that the check doubts, by number. Has a leaf such extents? */
+bool repair_is_doubt(enum problem_id id);
+int repair_suspects(const struct repair *r, struct hmap *out);
+bool repair_suspects_leaf(const struct hmap *suspects, const void *block);
 
 /* csumfill.c: sums of data that has none. */
 int csum_fill(struct fs *fs, struct txn *txn, u64 bytenr, u64 len, u64 *filled, struct err *err);

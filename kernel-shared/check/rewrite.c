@@ -68,12 +68,29 @@ static bool mappable(const struct rewrite *w, u64 bytenr)
 	return c && is_aligned_p2(bytenr, w->fs->geo->sectorsize) && w->fs->geo->nodesize <= c->length - (bytenr - c->start);
 }
 
-static int rewrite_leaf(struct rewrite *w, const struct place *p, const u8 *block, struct entries *out, struct err *err)
+static bool same_items(const struct mended_items *items, const u8 *block)
+{
+	if (items->len != block_nritems(block))
+		return false;
+	for (size_t i = 0; i < items->len; i++) {
+		struct item was = block_item(block, i);
+		const struct mended_item *is = &items->v[i];
+
+		if (!key_eq(&was.key, &is->key) || was.size != is->size || memcmp(was.data, is->data, is->size))
+			return false;
+	}
+	return true;
+}
+
+/* whole: the block is good by itself, and stays if no item of it changes. */
+static int rewrite_leaf(struct rewrite *w, const struct place *p, const u8 *block, bool whole, struct entries *out, struct err *err)
 {
 	struct mended_items items = VEC_INIT;
 	int ret = mend_leaf(&w->m, p, block, &items, err);
 
-	if (!ret)
+	if (!ret && whole && block_nritems(block) && same_items(&items, block))
+		ret = vec_push(out, ((struct entry){ block_key(block, 0), p->bytenr, block_generation(block) })) ? err_nomem(err) : 0;
+	else if (!ret)
 		ret = pack_items(w, block_owner(block), block_flags(block) & BTRFS_HEADER_FLAG_RELOC, &items, out, err);
 	vec_fini(&items);
 	return ret;
@@ -173,14 +190,7 @@ static int rewrite_here(struct rewrite *w, const struct place *p, struct entries
 	if (ret)
 		return ret;
 	whole = is_whole(w, p, block) && !keys_reach_beyond(p, block);
-	/* of what begins otherwise than its parent says either may be wrong */
-	if (!p->level && p->has_first && block_nritems(block) && !({ struct key first = block_key(block, 0); key_eq(&first, &p->first); }))
-		whole = false;
-	if (p->level)
-		return rewrite_node(w, p, block, whole, out, err);
-	if (whole && block_nritems(block) && !w->r->args->ino_cache)
-		return vec_push(out, ((struct entry){ block_key(block, 0), p->bytenr, block_generation(block) })) ? err_nomem(err) : 0;
-	return rewrite_leaf(w, p, block, out, err);
+	return p->level ? rewrite_node(w, p, block, whole, out, err) : rewrite_leaf(w, p, block, whole, out, err);
 }
 
 int rewrite_tree_block(struct rewrite *w, const struct place *p, struct entries *out, struct err *err)

@@ -216,6 +216,11 @@ static bool is_bad(struct check *c, const struct live_block *b)
 	return false;
 }
 
+static bool is_suspect(const struct survey *s, const struct live_block *b)
+{
+	return b->data && !block_level(b->data) && is_fstree(block_owner(b->data)) && repair_suspects_leaf(&s->suspects, b->data);
+}
+
 static int root_refs(struct survey *s, struct check *c, const struct live_block *b)
 {
 	int ret = 0;
@@ -261,7 +266,7 @@ static int survey_block(struct live_watch *w, struct check *c, const struct live
 	bool counts = s->facts && t->kind != TREE_LOG, full;
 	int ret = blockmap_set(&s->live, bytenr) < 0 ? -ENOMEM : keep_trees(s, c);
 
-	if (!ret && (is_bad(c, b) || has_ino_cache(s, b)))
+	if (!ret && (is_bad(c, b) || has_ino_cache(s, b) || is_suspect(s, b)))
 		ret = keep_bad(s, c, b);
 	if (!ret && counts)
 		ret = root_refs(s, c, b);
@@ -319,7 +324,7 @@ int survey_run(struct survey *s, struct repair *r, struct fs *fs, struct err *er
 	if (s->facts)
 		s->refs = sortrun_new(r->env, sizeof(struct xfact), XFACT_KEY, memory / 2);
 	if (blockmap_init(&s->live, fs->vol) || blockmap_init(&s->claimed, fs->vol) || blockmap_init(&s->full, fs->vol) || blockmap_init(&s->data, fs->vol) ||
-	    (s->facts && !s->refs))
+	    (s->facts && !s->refs) || repair_suspects(r, &s->suspects))
 		return err_nomem(err);
 	ret = check_watch(fs, memory, &s->watch, err);
 	return ret ? ret : keep_all(s, err);
@@ -334,6 +339,7 @@ void survey_fini(struct survey *s)
 	blockmap_fini(&s->full);
 	blockmap_fini(&s->data);
 	hmap_fini(&s->inner_at);
+	hmap_fini(&s->suspects);
 	vec_fini(&s->inner);
 	vec_fini(&s->bad);
 	vec_fini(&s->trees);

@@ -27,6 +27,7 @@ struct survey {
 	struct live_watch watch;
 	struct repair *r;
 	struct fs *fs;
+	struct hmap suspects;         /* inodes whose file extents are doubted: their leaves count as bad */
 	const bool *skip;             /* trees that are made anew, by id below 16: their blocks are no facts. NULL: none */
 	bool facts;                   /* references are wanted */
 	struct blockmap live, claimed, full, data; /* blocks reached; blocks that have an extent item; FULL_BACKREF in it; data in mixed groups, by sector */
