@@ -54,12 +54,10 @@ static int resume_run(struct cmd_ctx *ctx, void *args)
 
 	if (ret)
 		return ret;
-	ret = kbalance_resume(h.fd, &b);
-	if (ret == -ENOTCONN || ret == -EINPROGRESS) {
+	ret = balance_run(ctx, &h, &b, true);
+	if (ret < 0) {
 		refused(ctx, "resume", h.path, ret, "Not in progress");
 		ret = ret == -ENOTCONN ? 2 : 1;
-	} else {
-		ret = balance_done(ctx, h.path, &b, ret);
 	}
 	host_close(&h);
 	return ret;

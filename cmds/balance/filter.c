@@ -245,7 +245,7 @@ void filter_json(struct out *o, const struct kbalance *b)
 	out_end(o);
 }
 
-int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b, int ret)
+static int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b, int ret)
 {
 	if (!ret) {
 		cmd_say(ctx, 1, "Done, had to relocate %llu out of %llu chunks\n", b->completed, b->considered);
@@ -259,4 +259,43 @@ int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b
 	if (ret != -EINPROGRESS)
 		env_msg(ctx->env, MSG_NOTE, "There may be more info in syslog - try dmesg | tail");
 	return 1;
+}
+
+struct balance_work { int fd; struct kbalance *b; bool resume; };
+
+static int work_run(void *arg)
+{
+	struct balance_work *w = arg;
+
+	return w->resume ? kbalance_resume(w->fd, w->b) : kbalance_start(w->fd, w->b);
+}
+
+static int work_cancel(void *arg)
+{
+	return kbalance_cancel(((struct balance_work *)arg)->fd);
+}
+
+static u64 work_done(void *arg, u64 *total)
+{
+	struct kbalance now;
+
+	if (kbalance_status(((struct balance_work *)arg)->fd, &now))
+		return 0;
+	*total = now.expected;
+	return min_t(u64, now.considered, now.expected);
+}
+
+int balance_run(struct cmd_ctx *ctx, const struct host *h, struct kbalance *b, bool resume)
+{
+	struct balance_work w = { h->fd, b, resume };
+	bool interrupted;
+	int ret = kwork_run(ctx, &(struct kwork){ work_run, work_cancel, work_done, &w, "balancing chunks", PROGRESS_ITEMS }, &interrupted);
+
+	if (resume && (ret == -ENOTCONN || ret == -EINPROGRESS))
+		return ret;
+	b->cancelling |= interrupted;
+	ret = balance_done(ctx, h->path, b, ret);
+	if (interrupted)
+		kwork_die(ctx);
+	return ret;
 }

@@ -3,7 +3,7 @@
 #ifndef CMDS_BALANCE_FILTER_H
 #define CMDS_BALANCE_FILTER_H
 
-#include "cmds/cmd.h"
+#include "cmds/mounted/work.h"
 #include "kernel-shared/kapi/balance.h"
 
 /* "usage=5..50,limit=2": adds to f. Errors are printed; the exit code or 0. */
@@ -12,7 +12,7 @@ int filter_parse(struct cmd_ctx *ctx, const char *text, struct kbalance_filter *
 void filter_dump(struct cmd_ctx *ctx, const struct kbalance *b);
 /* The same as an array "filters". */
 void filter_json(struct out *o, const struct kbalance *b);
-/* "Done, had to relocate 4 out of 5 chunks", or why not. ret: what the kernel answered. The exit code. */
-int balance_done(struct cmd_ctx *ctx, const char *path, const struct kbalance *b, int ret);
+/* Starts or resumes it, waits, and says how it ended. The exit code; -ENOTCONN, -EINPROGRESS: there is nothing to resume, nothing was said. */
+int balance_run(struct cmd_ctx *ctx, const struct host *h, struct kbalance *b, bool resume);
 
 #endif

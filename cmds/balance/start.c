@@ -136,8 +136,7 @@ static int run(struct cmd_ctx *ctx, const struct start_args *a, struct kbalance 
 		if (pid)
 			return pid < 0;
 	}
-	ret = kbalance_start(h->fd, b);
-	return balance_done(ctx, h->path, b, ret);
+	return balance_run(ctx, h, b, false);
 }
 
 static int start_run(struct cmd_ctx *ctx, void *args)

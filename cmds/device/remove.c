@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include "cmds/chunkwork.h"
 #include "cmds/device/offline.h"
-#include "cmds/mounted/host.h"
+#include "cmds/mounted/work.h"
 #include "kernel-shared/kapi/device.h"
 
 struct remove_args { bool enqueue, force; };
@@ -16,22 +16,51 @@ static bool is_block(const char *path)
 	return !stat(path, &st) && S_ISBLK(st.st_mode);
 }
 
+struct remove_work { int fd; const char *name; u64 devid, begun; };
+
+static int work_run(void *arg)
+{
+	const struct remove_work *w = arg;
+
+	return kdevice_remove(w->fd, w->name, w->devid);
+}
+
+static int work_cancel(void *arg)
+{
+	return kdevice_remove(((const struct remove_work *)arg)->fd, "cancel", 0);
+}
+
+/* What has left the device. */
+static u64 work_done(void *arg, u64 *total)
+{
+	struct remove_work *w = arg;
+	struct kdev_info dev;
+
+	if (!w->devid || kdev_info(w->fd, w->devid, &dev))
+		return 0;
+	w->begun = max_t(u64, w->begun, dev.bytes_used);
+	*total = w->begun;
+	return w->begun - dev.bytes_used;
+}
+
 static int remove_one(struct cmd_ctx *ctx, const struct host *h, const char *name)
 {
-	bool word = !strcmp(name, "missing") || !strcmp(name, "cancel");
-	u64 devid = 0;
+	bool word = !strcmp(name, "missing") || !strcmp(name, "cancel"), interrupted;
+	struct remove_work w = { .fd = h->fd };
 	int ret;
 
-	if (!word && !parse_u64(name, &devid, NULL)) {
-		ret = kdevice_remove(h->fd, NULL, devid);
-		if (ret)
-			return cmd_error(ctx, "error removing devid %llu: %s", devid, ret > 0 ? kdevice_reason(ret) : strerror(-ret));
-		return 0;
-	}
-	if (!word && !is_block(name))
+	if (word || parse_u64(name, &w.devid, NULL))
+		w.name = name;
+	if (!word && w.name && !is_block(name))
 		return cmd_error(ctx, "not a block device: %s", name);
-	ret = kdevice_remove(h->fd, name, 0);
-	return ret ? cmd_error(ctx, "error removing device '%s': %s", name, ret > 0 ? kdevice_reason(ret) : strerror(-ret)) : 0;
+	ret = kwork_run(ctx, &(struct kwork){ work_run, work_cancel, work_done, &w, "moving data away", PROGRESS_BYTES }, &interrupted);
+	if (ret && w.name)
+		cmd_error(ctx, "error removing device '%s': %s", name, ret > 0 ? kdevice_reason(ret) : strerror(-ret));
+	else if (ret)
+		cmd_error(ctx, "error removing devid %llu: %s", w.devid, ret > 0 ? kdevice_reason(ret) : strerror(-ret));
+	if (interrupted)
+		kwork_die(ctx);
+	return ret != 0;
 }
 
 static int remove_all(struct cmd_ctx *ctx, const struct remove_args *a, const struct host *h, int n)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 #include "cmds/filesystem/resize.h"
-#include "cmds/mounted/host.h"
+#include "cmds/mounted/work.h"
 
 enum { TEXT_MAX = 255 }; /* what kernels have always taken */
 
@@ -88,11 +88,26 @@ static int report(struct cmd_ctx *ctx, const char *path, int ret)
 		cmd_error(ctx, "resizing of '%s' failed: another exclusive operation is in progress", path);
 }
 
+struct resize_work { int fd; const char *text; };
+
+static int work_run(void *arg)
+{
+	const struct resize_work *w = arg;
+
+	return kresize(w->fd, w->text);
+}
+
+static int work_cancel(void *arg)
+{
+	return kresize(((const struct resize_work *)arg)->fd, "cancel");
+}
+
 static int resize(struct cmd_ctx *ctx, const struct resize_args *a, const struct host *h, const char *text)
 {
 	struct strbuf full CLEANUP(sb_fini) = STRBUF_INIT;
 	struct kdev_info dev;
 	struct resize_request r;
+	bool interrupted;
 	int ret;
 
 	if (!strcmp(text, "cancel")) {
@@ -110,7 +125,12 @@ static int resize(struct cmd_ctx *ctx, const struct resize_args *a, const struct
 		return ret;
 	out_flush(ctx->out);
 	sb_printf(&full, "%llu:%s", r.devid, strchr(text, ':') ? strchr(text, ':') + 1 : text);
-	return report(ctx, h->path, kresize(h->fd, sb_str(&full)));
+	ret = kwork_run(ctx, &(struct kwork){ .run = work_run, .cancel = work_cancel, .arg = &(struct resize_work){ h->fd, sb_str(&full) }, .title = "resizing" },
+			&interrupted);
+	ret = report(ctx, h->path, ret);
+	if (interrupted)
+		kwork_die(ctx);
+	return ret;
 }
 
 static int resize_mounted(struct cmd_ctx *ctx, const struct resize_args *a, const char *path)

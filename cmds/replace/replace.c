@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "cmds/chunkwork.h"
 #include "cmds/mounted/background.h"
-#include "cmds/mounted/host.h"
+#include "cmds/mounted/work.h"
 #include "cmds/newdev/newdev.h"
 #include "cmds/replace/offline.h"
 #include "common/mem.h"
@@ -71,10 +71,35 @@ static int check_idle(struct cmd_ctx *ctx, const struct start_args *a, const str
 	return status.state == KREPLACE_RUNS ? cmd_error(ctx, "device replace on '%s' already started", h->path) : 0;
 }
 
+struct replace_work { int fd; const struct source *source; const char *target; bool avoid; };
+
+static int work_run(void *arg)
+{
+	const struct replace_work *w = arg;
+
+	return kreplace_start(w->fd, w->source->path, w->source->devid, w->target, w->avoid);
+}
+
+static int work_cancel(void *arg)
+{
+	int ret = kreplace_cancel(((const struct replace_work *)arg)->fd);
+
+	return ret < 0 ? ret : 0;
+}
+
+static u64 work_done(void *arg, u64 *total)
+{
+	struct kreplace_status now;
+
+	*total = 1000;
+	return kreplace_status(((const struct replace_work *)arg)->fd, &now) || now.state != KREPLACE_RUNS ? 0 : now.permille;
+}
+
 static int start(struct cmd_ctx *ctx, const struct start_args *a, const struct host *h)
 {
 	char *target CLEANUP(mem_freep) = realpath(ctx->argv[1], NULL);
 	struct source s = { 0 };
+	bool interrupted;
 	int ret = find_source(ctx, h, ctx->argv[0], &s);
 
 	if (!ret)
@@ -89,7 +114,12 @@ static int start(struct cmd_ctx *ctx, const struct start_args *a, const struct h
 		if (pid)
 			return pid < 0;
 	}
-	ret = kreplace_start(h->fd, s.path, s.devid, target, a->avoid);
+	ret = kwork_run(ctx, &(struct kwork){ work_run, work_cancel, work_done, &(struct replace_work){ h->fd, &s, target, a->avoid }, "replacing per mille",
+		PROGRESS_ITEMS }, &interrupted);
+	if (interrupted) {
+		env_msg(ctx->env, MSG_NOTE, "device replace on '%s' canceled", h->path);
+		kwork_die(ctx);
+	}
 	if (ret < 0)
 		return cmd_error(ctx, "ioctl(DEV_REPLACE_START) failed on \"%s\": %s", h->path, strerror(-ret));
 	return ret ? cmd_error(ctx, "ioctl(DEV_REPLACE_START) on '%s' returns error: %s", h->path, kreplace_reason(ret)) : 0;
