@@ -150,23 +150,31 @@ static int add_child(struct subvols *s, int fd, const char *prefix, const struct
 	return ret;
 }
 
-/* Both arrays by id; below each parent they came so. */
-static void sort_user(struct subvols *s)
+struct user_row { struct subvol_info info; char *path; };
+
+static int user_cmp(const void *a, const void *b)
 {
-	size_t n = s->all.len;
+	u64 x = ((const struct user_row *)a)->info.id, y = ((const struct user_row *)b)->info.id;
 
-	for (size_t i = 1; i < n; i++) {
-		struct subvol_info info = s->all.v[i];
-		char *path = s->user_paths.v[i];
-		size_t j = i;
+	return x < y ? -1 : x > y;
+}
 
-		for (; j && s->all.v[j - 1].id > info.id; j--) {
-			s->all.v[j] = s->all.v[j - 1];
-			s->user_paths.v[j] = s->user_paths.v[j - 1];
-		}
-		s->all.v[j] = info;
-		s->user_paths.v[j] = path;
+/* Both arrays by id. */
+static int sort_user(struct subvols *s, struct err *err)
+{
+	struct user_row *rows = mem_calloc(s->all.len + 1, sizeof(*rows));
+
+	if (!rows)
+		return err_nomem(err);
+	for (size_t i = 0; i < s->all.len; i++)
+		rows[i] = (struct user_row){ s->all.v[i], s->user_paths.v[i] };
+	qsort(rows, s->all.len, sizeof(*rows), user_cmp);
+	for (size_t i = 0; i < s->all.len; i++) {
+		s->all.v[i] = rows[i].info;
+		s->user_paths.v[i] = rows[i].path;
 	}
+	free(rows);
+	return 0;
 }
 
 static int load_user(struct subvols *s, struct err *err)
@@ -176,9 +184,7 @@ static int load_user(struct subvols *s, struct err *err)
 
 	if (!ret)
 		ret = load_below(s, s->host.fd, "", 0, err);
-	if (!ret)
-		sort_user(s);
-	return ret;
+	return ret ? ret : sort_user(s, err);
 }
 
 int subvols_load(struct subvols *s, struct err *err)
