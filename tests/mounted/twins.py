@@ -17,7 +17,7 @@ times, process ids; and what has changed between 6.2 and 6.19 is made alike by t
 import difflib, os, re, shlex, subprocess, sys
 
 PEER, OURS, DIR = sys.argv[1:4]
-PATIENCE = 3  # seconds for a command; one that is still waiting then is ended
+PATIENCE = 100  # seconds for a command; one that is still waiting then is ended
 
 
 class Side:
