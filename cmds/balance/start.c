@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs balance start. Spec: cli 9.1. */
 #include <errno.h>
-#include "cmds/balance/filter.h"
+#include "cmds/balance/offline.h"
+#include "cmds/chunkwork.h"
 #include "cmds/mounted/background.h"
 #include "cmds/mounted/host.h"
 #include "kernel-shared/format/ids.h"
@@ -155,6 +156,11 @@ static int start_run(struct cmd_ctx *ctx, void *args)
 		if (env_check_interrupt(ctx->env, &ctx->err))
 			return 1;
 	}
+	ret = chunkwork_is_offline(ctx, ctx->argv[0]);
+	if (ret > 0 && (a->verbose || cmd_level(ctx) > 1))
+		filter_dump(ctx, &b);
+	if (ret)
+		return ret < 0 ? 1 : balance_offline(ctx, &b);
 	ret = host_open(ctx, ctx->argv[0], HOST_DIR | HOST_ONLY, &h);
 	if (ret)
 		return ret;
@@ -190,7 +196,8 @@ static const char *const start_details[] = {
 };
 const struct cmd cmd_balance_start = {
 	.name = "start", .usage = { "btrfs balance start [options] <path>" }, .brief = "Balance chunks across the devices", .details = start_details,
-	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 1, .max_args = 1, .flags = CMD_VERBOSE, .run = start_run, .complete = "fs",
+	.opts = start_opts, CMD_ARGS(struct start_args), .min_args = 1, .max_args = 1, .flags = CMD_VERBOSE | CMD_WRITES | CMD_PROGRESS | CMD_JOBS, .run = start_run,
+	.complete = "fs",
 };
 
 /* The old form `btrfs balance --full-balance PATH`. */

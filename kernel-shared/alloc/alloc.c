@@ -90,6 +90,19 @@ int alloc_write_items(struct alloc *a, bool *changed, struct err *err)
 	return ret;
 }
 
+void alloc_hush_refs(struct alloc *a, bool hush)
+{
+	a->hush_refs = hush;
+}
+
+void alloc_set_readonly(struct alloc *a, u64 start, bool readonly)
+{
+	struct block_group *bg = alloc_block_group(a, start);
+
+	if (bg && bg->start == start)
+		bg->readonly = readonly || bg->chunk->missing > bg->chunk->profile->tolerated;
+}
+
 bool alloc_has_news(const struct alloc *a)
 {
 	for (size_t i = 0; i < a->vol->devices.len; i++)

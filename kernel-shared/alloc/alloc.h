@@ -66,6 +66,9 @@ void alloc_on_extent(struct alloc *a, int (*fn)(void *arg, const struct extent_e
 /* Told of every change of a reference when it is queued, also of those that another one takes back (full quota). Returns 0 or -ENOMEM; changes nothing here. */
 void alloc_on_ref(struct alloc *a, int (*fn)(void *arg, const struct ref_change *change), void *arg);
 
+/* While all references of something move as one, so that who refers to how much stays as it is, the callback is not told. */
+void alloc_hush_refs(struct alloc *a, bool hush);
+
 /* --- space in memory --- */
 struct block_group *alloc_block_group(struct alloc *a, u64 bytenr);         /* the one that holds bytenr, NULL */
 /* From min to want bytes in a block group of these type bits (DATA, METADATA, SYSTEM), contiguous; the longest piece at hand up to want. Makes a new chunk
@@ -99,6 +102,8 @@ enum {
 int chunk_move(struct alloc *a, u64 start, u64 profile, unsigned how, struct err *err);
 /* No new chunk, and no stripe of one that moves, reaches beyond this many bytes of the device. Stripes that do are in the wrong place. */
 int alloc_device_limit(struct alloc *a, u64 devid, u64 bytes, struct err *err);
+/* Takes no allocations (or does again, if its chunk is complete). Free space as it is. */
+void alloc_set_readonly(struct alloc *a, u64 start, bool readonly);
 /* Must the chunk move, because of a missing device or such a limit? */
 bool chunk_is_misplaced(struct alloc *a, const struct chunk *c);
 /* Profile bits of new chunks of a type from now on. */

@@ -75,6 +75,7 @@ struct alloc {
 	void *on_extent_arg;
 	int (*on_ref)(void *arg, const struct ref_change *change);
 	void *on_ref_arg;
+	bool hush_refs;
 };
 
 struct alloc_mark { size_t journal; };

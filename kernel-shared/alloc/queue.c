@@ -177,7 +177,7 @@ int ref_queue(struct alloc *a, const struct ref_change *change, struct err *err)
 {
 	int ret = ref_apply(a, change, err);
 
-	if (!ret && a->on_ref && a->on_ref(a->on_ref_arg, change))
+	if (!ret && a->on_ref && !a->hush_refs && a->on_ref(a->on_ref_arg, change))
 		ret = err_nomem(err);
 	if (!ret && journal_add(a, JOURNAL_REF, change))
 		ret = err_nomem(err);

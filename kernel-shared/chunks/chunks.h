@@ -43,6 +43,27 @@ int chunk_relocate_stripes(struct fs *fs, u64 start, u64 profile, unsigned how, 
 /* Every chunk that reaches beyond `limit` of a device goes elsewhere. */
 int chunks_evacuate(struct fs *fs, u64 devid, u64 limit, struct chunks_work *w, struct err *err);
 
+/* --- balance --- */
+
+/* Of one type of chunks: BTRFS_BALANCE_ARGS_* of format/ids.h in flags say what counts. The ends of ranges of bytes are exclusive, others inclusive. profiles, target:
+ * bits of block group flags, BTRFS_AVAIL_ALLOC_BIT_SINGLE for single. */
+struct balance_filter {
+	u64 flags, profiles, target, usage, devid, limit;
+	u32 usage_min, usage_max, limit_min, limit_max, stripes_min, stripes_max;
+	u64 pstart, pend, vstart, vend;
+};
+struct balance {
+	u64 flags;                         /* BTRFS_BALANCE_DATA and so on, BTRFS_BALANCE_FORCE */
+	struct balance_filter data, meta, system;
+	u64 considered, completed;         /* chunks; filled in */
+	const char *refused;               /* why it cannot be, with -EINVAL */
+};
+/* Converting moves chunks to other stripes at the same address where their length allows; all else moves what lies in the chunks chosen to others, and removes them.
+ * -EINTR: stopped between two chunks. */
+int fs_balance(struct fs *fs, struct balance *b, struct chunks_work *w, struct err *err);
+/* Bytes in use of the chunks that would be chosen. */
+u64 fs_balance_bytes(struct fs *fs, const struct balance *b);
+
 /* --- devices --- */
 
 /* bdev is taken, also when it fails; old signatures on it are the caller's to wipe before. path: what it is called. */

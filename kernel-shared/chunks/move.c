@@ -178,6 +178,16 @@ int chunk_relocate_stripes(struct fs *fs, u64 start, u64 profile, unsigned how, 
 	return ret;
 }
 
+/* The rest of the list is in the wrong place, too. */
+static int evacuate_one(struct fs *fs, const struct addresses *list, size_t i, struct chunks_work *w, struct err *err)
+{
+	struct addresses one = { .v = &list->v[i], .len = 1 };
+	struct addresses rest = { .v = list->v + i + 1, .len = list->len - i - 1 };
+	int ret = relocate_begin(fs, err);
+
+	return ret ? ret : groups_relocate(fs, &one, &rest, w, err);
+}
+
 int chunks_evacuate(struct fs *fs, u64 devid, u64 limit, struct chunks_work *w, struct err *err)
 {
 	struct alloc *a = writer_alloc(fs->writer);
@@ -190,7 +200,12 @@ int chunks_evacuate(struct fs *fs, u64 devid, u64 limit, struct chunks_work *w, 
 	for (size_t i = 0; !ret && i < list.len; i++) {
 		u64 profile = chunk_lookup(fs->vol, list.v[i])->type & BTRFS_BLOCK_GROUP_PROFILE_MASK;
 
-		ret = chunk_relocate_stripes(fs, list.v[i], profile, MOVE_LOOSE, w, err);
+		ret = chunk_relocate_stripes(fs, list.v[i], profile, 0, w, err);
+		/* what does not fit as it is may fit in other pieces */
+		if (ret == -ENOSPC || ret == -EDOM)
+			ret = evacuate_one(fs, &list, i, w, err);
+		if ((ret == -ENOSPC || ret == -EDOM) && !writer_dead(fs->writer))
+			ret = chunk_relocate_stripes(fs, list.v[i], profile, MOVE_LOOSE, w, err);
 		if (ret == -EALREADY)
 			ret = 0;
 		if (!ret)

@@ -249,6 +249,11 @@ int op_end(struct op *op, int ret, struct err *err)
 	return ret;
 }
 
+int txn_relieve(struct txn *txn, struct err *err)
+{
+	return txn->w->op.depth ? 0 : relieve(txn->w, err);
+}
+
 int txn_settle(struct txn *txn, bool *done, struct err *err)
 {
 	struct writer *w = txn->w;

@@ -58,6 +58,9 @@ int op_end(struct op *op, int ret, struct err *err);
  * nothing is queued, nothing happens: *done is false. */
 int txn_settle(struct txn *txn, bool *done, struct err *err);
 
+/* Past the memory bound the queue is run and what is dirty goes to disk, as after each operation. Outside of operations only. */
+int txn_relieve(struct txn *txn, struct err *err);
+
 /* Data in space that was just allocated: written to all copies at once. Reading sees what this transaction wrote. */
 int txn_write_data(struct txn *txn, u64 bytenr, const void *buf, u32 len, struct err *err);
 int txn_read_data(struct txn *txn, u64 bytenr, void *buf, u32 len, struct err *err);
