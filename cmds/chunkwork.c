@@ -39,7 +39,21 @@ static int begin_joined(struct cmd_ctx *ctx, struct chunkwork *c)
 	return 0;
 }
 
-int chunkwork_begin(struct cmd_ctx *ctx, const char *arg, unsigned fs_flags, struct chunkwork *c)
+/* A paused balance does not keep devices from being added. */
+static int check_busy(struct cmd_ctx *ctx, struct chunkwork *c, const char *what)
+{
+	const char *other;
+
+	if (fs_chunks_busy(c->fs, &other, &ctx->err))
+		return cmd_fail(ctx, "cannot find out whether something is under way");
+	if (!other || (!strcmp(other, "balance paused") && !strcmp(what, "device add")))
+		return 0;
+	cmd_error(ctx, "unable to start %s, another exclusive operation '%s' in progress", what, other);
+	return cmd_error(ctx, "%s", !strcmp(other, "balance paused") ? "'btrfs balance resume' goes on with it, 'btrfs balance cancel' ends it" :
+			 "a mount for writing goes on with it");
+}
+
+int chunkwork_begin(struct cmd_ctx *ctx, const char *arg, unsigned fs_flags, const char *what, struct chunkwork *c)
 {
 	struct target t;
 	int ret;
@@ -57,6 +71,8 @@ int chunkwork_begin(struct cmd_ctx *ctx, const char *arg, unsigned fs_flags, str
 	if (!ret && c->dev)
 		c->fs = c->dev->fs;
 	target_fini(&t);
+	if (!ret && what && check_busy(ctx, c, what))
+		ret = chunkwork_end(ctx, c, 1);
 	return ret;
 }
 

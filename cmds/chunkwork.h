@@ -14,8 +14,9 @@ struct chunkwork {
 };
 /* Is the argument an unmounted filesystem (or are we inside one)? What is said about host paths is left to those who ask the kernel. -1: not enough memory, said. */
 int chunkwork_is_offline(struct cmd_ctx *ctx, const char *arg);
-/* fs_flags: FS_OPEN_DEGRADED, FS_OPEN_STALE. The exit code or 0. */
-int chunkwork_begin(struct cmd_ctx *ctx, const char *arg, unsigned fs_flags, struct chunkwork *c);
+/* fs_flags: FS_OPEN_DEGRADED, FS_OPEN_STALE. what: the exclusive operation (cli 6) that this is, which another one that the kernel left half done forbids; NULL: that
+ * is what this is about. The exit code or 0. */
+int chunkwork_begin(struct cmd_ctx *ctx, const char *arg, unsigned fs_flags, const char *what, struct chunkwork *c);
 /* A progress bar over `total` bytes. */
 void chunkwork_progress(struct cmd_ctx *ctx, struct chunkwork *c, const char *title, u64 total);
 /* Bytes in use of chunks that have a stripe on a device (0: of all). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs balance pause, cancel, resume, status. Spec: cli 9.2. */
 #include <errno.h>
-#include "cmds/balance/filter.h"
+#include "cmds/balance/offline.h"
+#include "cmds/chunkwork.h"
 #include "cmds/mounted/host.h"
 #include "cmds/report.h"
 
@@ -24,8 +25,11 @@ static void warn_profiles(struct cmd_ctx *ctx, const char *path)
 static int stop(struct cmd_ctx *ctx, const char *what, int (*call)(int fd), const char *absent)
 {
 	struct host h;
-	int ret = host_open(ctx, ctx->argv[0], HOST_DIR | HOST_ONLY, &h);
+	int ret = chunkwork_is_offline(ctx, ctx->argv[0]);
 
+	if (ret)
+		return ret < 0 ? 1 : balance_stop_offline(ctx, call == kbalance_cancel);
+	ret = host_open(ctx, ctx->argv[0], HOST_DIR | HOST_ONLY, &h);
 	if (ret)
 		return ret;
 	ret = call(h.fd);
@@ -50,8 +54,11 @@ static int resume_run(struct cmd_ctx *ctx, void *args)
 {
 	struct kbalance b = { 0 };
 	struct host h;
-	int ret = host_open(ctx, ctx->argv[0], HOST_DIR | HOST_ONLY, &h);
+	int ret = chunkwork_is_offline(ctx, ctx->argv[0]);
 
+	if (ret)
+		return ret < 0 ? 1 : balance_resume_offline(ctx);
+	ret = host_open(ctx, ctx->argv[0], HOST_DIR | HOST_ONLY, &h);
 	if (ret)
 		return ret;
 	ret = balance_run(ctx, &h, &b, true);
@@ -99,12 +106,14 @@ static int status_run(struct cmd_ctx *ctx, void *args)
 {
 	const struct status_args *a = args;
 	struct kbalance b = { 0 };
-	struct host h;
-	int ret;
+	struct host h = { .fd = -1, .path = ctx->argv[0] };
+	int offline = chunkwork_is_offline(ctx, ctx->argv[0]), ret;
 
-	if (host_open(ctx, ctx->argv[0], HOST_DIR | HOST_ONLY, &h))
+	if (offline < 0 || (!offline && host_open(ctx, ctx->argv[0], HOST_DIR | HOST_ONLY, &h)))
 		return 2;
-	ret = kbalance_status(h.fd, &b);
+	ret = offline ? balance_paused_offline(ctx, &b) : kbalance_status(h.fd, &b);
+	if (ret && ret != -ENOTCONN && offline)
+		return 2;
 	if (ret && ret != -ENOTCONN) {
 		host_close(&h);
 		cmd_error(ctx, "balance status on '%s' failed: %s", h.path, strerror(-ret));

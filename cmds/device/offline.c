@@ -20,7 +20,7 @@ int device_add_offline(struct cmd_ctx *ctx, bool force, bool nodiscard)
 	int last = ctx->argc - 1, ret = 0;
 	struct chunkwork c;
 
-	if (chunkwork_begin(ctx, ctx->argv[last], 0, &c))
+	if (chunkwork_begin(ctx, ctx->argv[last], 0, "device add", &c))
 		return 1;
 	for (int i = 0; i < last && !writer_dead(c.fs->writer); i++)
 		ret |= add_one(ctx, &c, ctx->argv[i], force, nodiscard);
@@ -55,7 +55,7 @@ int device_remove_offline(struct cmd_ctx *ctx)
 	for (int i = 0; i < last; i++)
 		if (!strcmp(ctx->argv[i], "cancel"))
 			return cmd_error(ctx, "nothing to cancel: removing a device from an unmounted filesystem ends with its command");
-	if (chunkwork_begin(ctx, ctx->argv[last], FS_OPEN_DEGRADED, &c))
+	if (chunkwork_begin(ctx, ctx->argv[last], FS_OPEN_DEGRADED, "device remove", &c))
 		return 1;
 	chunkwork_progress(ctx, &c, "device remove", 0);
 	for (int i = 0; i < last && !writer_dead(c.fs->writer) && !env_check_interrupt(ctx->env, NULL); i++)

@@ -100,7 +100,7 @@ static int shrink(struct cmd_ctx *ctx, struct resizing *z)
 {
 	struct chunkwork c;
 	struct device *d;
-	int ret = chunkwork_begin(ctx, ctx->argv[1], 0, &c);
+	int ret = chunkwork_begin(ctx, ctx->argv[1], 0, "resize", &c);
 
 	if (ret)
 		return ret;

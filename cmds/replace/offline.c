@@ -27,7 +27,7 @@ int replace_offline(struct cmd_ctx *ctx, bool force, bool avoid, bool nodiscard)
 {
 	struct chunkwork c;
 
-	if (chunkwork_begin(ctx, ctx->argv[2], FS_OPEN_DEGRADED, &c))
+	if (chunkwork_begin(ctx, ctx->argv[2], FS_OPEN_DEGRADED, "device replace", &c))
 		return 1;
 	return chunkwork_end(ctx, &c, replace(ctx, &c, force, avoid, nodiscard));
 }

@@ -64,6 +64,14 @@ int fs_balance(struct fs *fs, struct balance *b, struct chunks_work *w, struct e
 /* Bytes in use of the chunks that would be chosen. */
 u64 fs_balance_bytes(struct fs *fs, const struct balance *b);
 
+/* A balance that the kernel has not ended. -ENOENT: there is none. It is gone on with by balance_resumed (what is done already is left out, as the kernel does it) and
+ * fs_balance, and over when its item is gone. */
+int fs_balance_paused(struct fs *fs, struct balance *out, struct err *err);
+void balance_resumed(struct balance *b);
+int fs_balance_forget(struct fs *fs, struct err *err);
+/* "balance paused" or "device replace" when the kernel has left one half done, else NULL. */
+int fs_chunks_busy(struct fs *fs, const char **what, struct err *err);
+
 /* --- devices --- */
 
 /* bdev is taken, also when it fails; old signatures on it are the caller's to wipe before. path: what it is called. */

@@ -247,9 +247,11 @@ int volume_write_supers(struct volume *vol, struct err *err)
 
 	if (!vol->writable)
 		return err_set(err, -EROFS, "the filesystem was opened for reading only");
-	ret = write_super_copies(vol, true, 0, BTRFS_SUPER_MIRROR_MAX - 1, err);
+	ret = write_super_copies(vol, true, 0, 0, err);
 	if (!ret)
 		ret = write_super_copies(vol, false, 0, 0, err);
+	if (!ret)
+		ret = write_super_copies(vol, true, 1, BTRFS_SUPER_MIRROR_MAX - 1, err);
 	if (!ret)
 		ret = write_super_copies(vol, false, 1, BTRFS_SUPER_MIRROR_MAX - 1, err);
 	for (size_t i = 0; !ret && i < vol->devices.len; i++)

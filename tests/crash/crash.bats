@@ -40,3 +40,16 @@ crash() {
 	OPTIONS='-n 4096' crash single 1 9 1 4 250
 	OPTIONS='-n 4096' crash raid1 2 10 1 2 200
 }
+
+@test "a crash in the middle of balancing, or of a device that comes or goes, leaves everything whole" {
+	OPTIONS='-n 4096' JUDGE='-s 3' crash single 2 11 2 2 0 chunks
+	OPTIONS='-n 4096' JUDGE='-s 3' crash raid1 3 12 1 2 0 chunks
+	local i
+	for i in 1 2; do rm -f "d$i.img"; truncate -s 400M "d$i.img"; done
+	truncate -s 400M spare.img
+	"$BTRBOX" mkfs.btrfs -q -f -n 4096 -d raid1 -m raid1 d1.img d2.img 2>/dev/null
+	btrfs_ours -q offline d1.img,d2.img put -r "$TOP/kernel-shared/tree" /
+	run "$CRASH" -s 4 d1.img,d2.img,spare.img 3 4 1 0 devices
+	expect 0
+	has ' 0 lost,'
+}

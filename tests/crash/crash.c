@@ -2,11 +2,13 @@
 /* Crash replay: random work is recorded write by write; then the world is stopped at each flush, with any part of what was not flushed yet on the disk
  * or not, and what is found there must be the filesystem as one of its commits left it, whole.
  *
- *     crash [-s STATES] [-j EVERY COMMAND] IMAGE[,IMAGE...] SEED ROUNDS COMMITS STEPS [full|simple|stale]
+ *     crash [-s STATES] [-j EVERY COMMAND] IMAGE[,IMAGE...] SEED ROUNDS COMMITS STEPS [full|simple|stale|chunks|devices]
  *
  * A round opens the images, commits COMMITS times after STEPS operations each, and judges all its crashes; then its writes go to the images, and the next
  * round works on. At each flush STATES (8) subsets of the unflushed writes are tried: none, all, and random ones in blocks of 4096 bytes, so that a write may be torn.
  * stale: after each commit also with each device in turn as the commit before left it. full, simple: with quotas.
+ * chunks: each commit is one of balance (conversions, packing) and shrinking instead, devices: the last image, which holds nothing yet, is added, others are
+ * removed and replaced; the files stay what they are.
  * Judged: the tree hash is that before or after the commit that was under way (after a finished commit: that one), and our own check is clean; after every
  * EVERYth state COMMAND is run with the state's images as files, and must return 0. The last line counts. */
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "kernel-shared/check/check.h"
+#include "kernel-shared/chunks/chunks.h"
 #include "kernel-shared/fs/quota.h"
 #include "tests/offline-write/work.h"
 
@@ -29,7 +32,7 @@ struct crash {
 	const char *judge;
 	char *images[MAX_DEVICES];
 	unsigned n;
-	bool stale;
+	bool stale, chunks, devices;
 	struct record_log *log;
 	VEC(char *) hashes;        /* [k]: after commit k of this round; [0]: before */
 	struct state state;        /* being looked at */
@@ -60,12 +63,48 @@ static unsigned device_of(const struct crash *c, const struct bdev *b)
 	return 0;
 }
 
+/* What a scan would find to be members: a first superblock (nobody looks for others), and of two that claim one number the newer. */
+static unsigned members(struct crash *c, int (*wrap)(void *, struct bdev **, struct err *), const char **out)
+{
+	struct disk_super sb[MAX_DEVICES];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		struct err err = ERR_INIT;
+		struct bdev *b;
+		unsigned at = 0;
+		int ret;
+
+		if (bdev_open_file(&c->env, c->images[i], BDEV_READ, &b, &err))
+			continue;
+		ret = wrap ? wrap(c, &b, &err) : 0;
+		if (!ret)
+			ret = volume_read_super(b, 0, &sb[n], &err);
+		bdev_close(b);
+		if (ret)
+			continue;
+		while (at < n && le64_get(sb[at].dev_item.devid) != le64_get(sb[n].dev_item.devid))
+			at++;
+		if (at < n && le64_get(sb[at].generation) >= le64_get(sb[n].generation))
+			continue;
+		sb[at] = sb[n];
+		out[at] = c->images[i];
+		n += at == n;
+	}
+	return n;
+}
+
 static int open_args(struct crash *c, unsigned flags, int (*wrap)(void *, struct bdev **, struct err *), struct fs **fs)
 {
 	struct fs_open_args args = FS_OPEN_ARGS_INIT;
+	const char *list[MAX_DEVICES];
 
 	args.specs = (const char *const *)c->images;
 	args.nspecs = c->n;
+	if (c->devices) {
+		args.specs = list;
+		args.nspecs = members(c, wrap, list);
+	}
 	args.flags = flags | FS_OPEN_NOSCAN;
 	args.wrap = wrap;
 	args.wrap_arg = c;
@@ -94,6 +133,56 @@ static int note_hash(struct crash *c, struct fs *fs)
 	return copy ? vec_push(&c->hashes, copy) : -ENOMEM;
 }
 
+/* --- work on chunks and devices --- */
+
+static int wrap_record(void *arg, struct bdev **b, struct err *err);
+
+static int chunk_step(struct crash *c, struct fs *fs, unsigned step)
+{
+	static const u64 targets[] = { BTRFS_BLOCK_GROUP_RAID1, BTRFS_BLOCK_GROUP_RAID5, BTRFS_BLOCK_GROUP_DUP, BTRFS_BLOCK_GROUP_RAID0, BTRFS_BLOCK_GROUP_RAID10,
+		BTRFS_AVAIL_ALLOC_BIT_SINGLE };
+	struct balance b = { .flags = BTRFS_BALANCE_DATA | BTRFS_BALANCE_METADATA | BTRFS_BALANCE_SYSTEM | BTRFS_BALANCE_FORCE };
+	struct chunks_work w = { 0 };
+	u64 target = targets[dice(c, ARRAY_SIZE(targets))];
+
+	if (step % 2 == 0 && profile_of(target)->min_devs <= fs->vol->devices.len) {
+		b.data.flags = b.meta.flags = b.system.flags = BTRFS_BALANCE_ARGS_CONVERT;
+		b.data.target = b.meta.target = b.system.target = target;
+	}
+	return fs_balance(fs, &b, &w, &c->err);
+}
+
+static const char *spare(struct crash *c, struct fs *fs)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		bool used = false;
+
+		for (size_t k = 0; k < fs->vol->devices.len; k++)
+			used |= !strcmp(fs->vol->devices.v[k]->path, c->images[i]);
+		if (!used)
+			return c->images[i];
+	}
+	return NULL;
+}
+
+static int device_step(struct crash *c, struct fs *fs, unsigned step)
+{
+	const char *path = spare(c, fs), *reason;
+	struct chunks_work w = { 0 };
+	u64 devid = fs->vol->devices.v[dice(c, fs->vol->devices.len)]->devid;
+	struct bdev *b;
+	int ret;
+
+	if (!path)
+		return fs_device_remove(fs, devid, &w, &reason, &c->err);
+	ret = bdev_open_file(&c->env, path, BDEV_READ, &b, &c->err);
+	if (!ret)
+		ret = wrap_record(c, &b, &c->err);
+	if (ret)
+		return ret;
+	return step % 2 ? fs_device_add(fs, b, path, &c->err) : fs_device_replace(fs, devid, b, path, false, &w, &c->err);
+}
+
 /* The hash must be that of what a later opening sees: a transaction's own view is not asked for it. */
 static int work(struct crash *c, unsigned commits, unsigned steps)
 {
@@ -105,14 +194,14 @@ static int work(struct crash *c, unsigned commits, unsigned steps)
 	writer_set_memory(w.fs->writer, 400000);
 	ret = note_hash(c, w.fs);
 	for (unsigned i = 1; !ret && i <= commits; i++) {
-		ret = stretch(&w, steps);
+		ret = c->devices ? device_step(c, w.fs, i) : c->chunks ? chunk_step(c, w.fs, i) : stretch(&w, steps);
 		if (!ret)
 			ret = record_log_mark(c->log, i);
 		if (!ret)
 			ret = note_hash(c, w.fs);
 	}
 	if (ret)
-		fprintf(stderr, "work: %s\n", err_text(&w.err));
+		fprintf(stderr, "work: %s%s\n", err_text(&w.err), err_text(&c->err));
 	fs_close(w.fs);
 	return ret;
 }
@@ -368,6 +457,8 @@ static int run(struct crash *c, unsigned rounds, unsigned commits, unsigned step
 
 	for (; *words && !ret; words++) {
 		c->stale |= !strcmp(*words, "stale");
+		c->chunks |= !strcmp(*words, "chunks");
+		c->devices |= !strcmp(*words, "devices");
 		if (!strcmp(*words, "full") || !strcmp(*words, "simple"))
 			ret = quota(c, !strcmp(*words, "simple"));
 	}
