@@ -61,7 +61,8 @@ static int put_status(struct quota_items *q)
 		if (it->key.type == BTRFS_QGROUP_STATUS_KEY && it->size >= size && it->size <= sizeof(s) && (!it->key.objectid || !it->key.offset)) {
 			memcpy(&s, it->data, it->size);
 			s.version = le64_of(1);
-			s.flags = le64_of(le64_get(s.flags) & (BTRFS_QGROUP_STATUS_FLAG_ON | BTRFS_QGROUP_STATUS_FLAG_SIMPLE_MODE));
+			/* where there is a quota tree, quotas are on */
+			s.flags = le64_of((le64_get(s.flags) & BTRFS_QGROUP_STATUS_FLAG_SIMPLE_MODE) | BTRFS_QGROUP_STATUS_FLAG_ON);
 			break;
 		}
 	}
