@@ -59,7 +59,7 @@ static void check_root_item(struct check *c, const struct ctree *t, const struct
 		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_RULE, *w, (s64)t->id, "its reference count is not 1");
 	if (t->kind == TREE_SUBVOL && t->refs > 1)
 		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_RULE, *w, (s64)t->id, "its reference count is greater than 1");
-	if (is_fstree(t->id) && le64_get(ri->root_dirid) != BTRFS_FIRST_FREE_OBJECTID && t->refs)
+	if (t->kind == TREE_SUBVOL && le64_get(ri->root_dirid) != BTRFS_FIRST_FREE_OBJECTID && t->refs)
 		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_RULE, *w, (s64)t->id, "its root directory is not 256");
 	if (is_fstree(t->id) && (le64_get(ri->ctransid) > newest || le64_get(ri->otransid) > newest || le64_get(ri->rtransid) > newest))
 		REPORT(c, CHECK_ROOT_ITEMS, ROOT_ITEM_NEWER, *w, (s64)t->id);
@@ -110,6 +110,35 @@ static int add_items(struct check *c, struct root *in, int (*fn)(struct check *c
 	}
 	err_clear(err);
 	return ret == -ENOENT ? 0 : ret;
+}
+
+static bool has_tree(const struct check *c, u64 id)
+{
+	for (size_t i = 0; i < c->trees.len; i++)
+		if (c->trees.v[i].id == id)
+			return true;
+	return false;
+}
+
+/* Without these nothing can be mounted. The free space tree is asked for where it is compared. */
+static void check_missing_trees(struct check *c)
+{
+	const struct { u64 id; const char *name; bool needed; } trees[] = {
+		{ BTRFS_EXTENT_TREE_OBJECTID, "extent", true },
+		{ BTRFS_DEV_TREE_OBJECTID, "device", true },
+		{ BTRFS_FS_TREE_OBJECTID, "fs", true },
+		{ BTRFS_CSUM_TREE_OBJECTID, "csum", true },
+		{ BTRFS_DATA_RELOC_TREE_OBJECTID, "data reloc", true },
+		{ BTRFS_BLOCK_GROUP_TREE_OBJECTID, "block group", geo_compat_ro(c->geo, BTRFS_FEATURE_COMPAT_RO_BLOCK_GROUP_TREE) },
+		{ BTRFS_RAID_STRIPE_TREE_OBJECTID, "raid stripe", geo_incompat(c->geo, BTRFS_FEATURE_INCOMPAT_RAID_STRIPE_TREE) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		struct where w = { .tree = trees[i].id };
+
+		if (trees[i].needed && !has_tree(c, trees[i].id))
+			REPORT(c, CHECK_ROOT_ITEMS, TREE_MISSING, w, trees[i].name);
+	}
 }
 
 static int add_trees(struct check *c, struct err *err)
@@ -171,7 +200,10 @@ static int phase_root_items(struct check *c, struct err *err)
 {
 	int ret = add_trees(c, err);
 
-	return ret ? ret : pass_root_items(c, err);
+	if (ret)
+		return ret;
+	check_missing_trees(c);
+	return pass_root_items(c, err);
 }
 
 static int phase_csums(struct check *c, struct err *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All data that has checksums, every copy of it. The csum tree is read in order; each piece of at most a megabyte is read and summed by
- * one thread, what is wrong with it is told in order. What is bad in all copies is traced back to files. */
+/* All data that has checksums, every copy of it. The csum tree is read in order; each piece is read and summed by
+ * one thread, small enough to be in its cache, what is wrong with it is told in order. What is bad in all copies is traced back to files. */
 #include "kernel-shared/check/internal.h"
 
 #include <stdio.h>
@@ -10,13 +10,14 @@
 #include "kernel-shared/fs/users.h"
 #include "kernel-shared/tree/salvage.h"
 
-enum { PIECE = 1 << 20, LOST_MAX = 1 << 16, COPIES_MAX = 8 };
+enum { PIECE = 256 << 10, LOST_MAX = 1 << 16, COPIES_MAX = 8 };
 
 struct bad_sector { u64 bytenr; unsigned mirror; u8 found[CSUM_SIZE_MAX]; };
 struct piece {
+	struct piece *next;           /* of those to be filled again */
 	u64 start;
 	u32 sectors;
-	u8 *want, *found, *buf;
+	u8 *want, *found;
 	unsigned copies;
 	VEC(struct bad_sector) bad;
 	char *unreadable[COPIES_MAX]; /* the reason, by copy */
@@ -28,7 +29,8 @@ struct lost_run { u64 start, end; };
 struct data_pass {
 	struct check *c;
 	VEC(struct lost_run) lost;
-	struct piece *spare;          /* one, to be filled again */
+	struct piece *spare;
+	u8 **bufs;                    /* of each worker */
 };
 
 static void piece_free(struct piece *p)
@@ -40,7 +42,6 @@ static void piece_free(struct piece *p)
 	vec_fini(&p->bad);
 	free(p->want);
 	free(p->found);
-	free(p->buf);
 	free(p->bad_copies);
 	free(p);
 }
@@ -55,8 +56,7 @@ static struct piece *piece_new(const struct check *c)
 	p->want = mem_alloc(n, c->geo->csum_size);
 	p->found = mem_alloc(n, c->geo->csum_size);
 	p->bad_copies = mem_alloc(n, 1);
-	p->buf = mem_alloc_io(PIECE);
-	if (p->want && p->found && p->bad_copies && p->buf)
+	if (p->want && p->found && p->bad_copies)
 		return p;
 	piece_free(p);
 	return NULL;
@@ -64,11 +64,11 @@ static struct piece *piece_new(const struct check *c)
 
 /* --- one piece --- */
 
-static int piece_compare(const struct check *c, struct piece *p, unsigned mirror)
+static int piece_compare(const struct check *c, struct piece *p, unsigned mirror, const u8 *buf)
 {
 	u32 size = c->geo->csum_size;
 
-	csum_compute_blocks(c->geo->csum_type, p->buf, c->geo->sectorsize, p->sectors, p->found);
+	csum_compute_blocks(c->geo->csum_type, buf, c->geo->sectorsize, p->sectors, p->found);
 	if (!memcmp(p->found, p->want, (size_t)p->sectors * size))
 		return 0;
 	for (u32 i = 0; i < p->sectors; i++) {
@@ -86,17 +86,22 @@ static int piece_compare(const struct check *c, struct piece *p, unsigned mirror
 
 static void piece_work(void *job, void *arg, unsigned worker)
 {
-	struct check *c = ((struct data_pass *)arg)->c;
+	struct data_pass *d = arg;
+	struct check *c = d->c;
 	struct piece *p = job;
+	u8 *buf = d->bufs[worker];
 
-	(void)worker;
+	if (!buf)
+		buf = d->bufs[worker] = mem_alloc_io(PIECE);
+	if (!buf)
+		p->ret = -ENOMEM;
 	p->copies = min_t(unsigned, rio_copies(c->fs->vol, p->start), COPIES_MAX);
 	memset(p->bad_copies, 0, p->sectors);
 	for (unsigned mirror = 1; !p->ret && mirror <= p->copies; mirror++) {
 		struct err err = ERR_INIT;
 
-		if (!rio_read(c->fs->vol, p->start, p->sectors * c->geo->sectorsize, mirror, p->buf, &err)) {
-			p->ret = piece_compare(c, p, mirror);
+		if (!rio_read(c->fs->vol, p->start, p->sectors * c->geo->sectorsize, mirror, buf, &err)) {
+			p->ret = piece_compare(c, p, mirror, buf);
 			continue;
 		}
 		p->unreadable[mirror - 1] = mem_strdup(err_text(&err));
@@ -161,10 +166,8 @@ static int piece_done(void *job, void *arg)
 	if (!ret)
 		ret = note_lost(d, p);
 	p->bad.len = 0;
-	if (d->spare)
-		piece_free(p);
-	else
-		d->spare = p;
+	p->next = d->spare;
+	d->spare = p;
 	return ret;
 }
 
@@ -247,9 +250,9 @@ static int push_item(struct data_pass *d, struct ordq *q, const struct item *ite
 	for (u32 i = 0; !ret && i < n; i += most) {
 		struct piece *p = d->spare ? d->spare : piece_new(c);
 
-		d->spare = NULL;
 		if (!p)
 			return err_nomem(err);
+		d->spare = p->next;
 		p->start = item->key.offset + (u64)i * c->geo->sectorsize;
 		p->sectors = min_t(u32, most, n - i);
 		memcpy(p->want, item->data + (size_t)i * size, (size_t)p->sectors * size);
@@ -280,12 +283,24 @@ static int read_all(struct data_pass *d, struct ordq *q, struct err *err)
 	return ordq_finish(q);
 }
 
+static void data_free(struct data_pass *d, unsigned threads)
+{
+	for (struct piece *p = d->spare, *next; p; p = next) {
+		next = p->next;
+		piece_free(p);
+	}
+	for (unsigned i = 0; d->bufs && i < threads; i++)
+		free(d->bufs[i]);
+	free(d->bufs);
+}
+
 int pass_data(struct check *c, struct err *err)
 {
 	static const struct ordq_ops ops = { piece_work, piece_done, piece_drop };
 	struct data_pass d = { .c = c };
 	struct where w = { 0 };
 	struct err local = ERR_INIT;
+	unsigned threads = pool_threads(c->env->pool);
 	struct ordq *q;
 	int ret;
 
@@ -295,10 +310,11 @@ int pass_data(struct check *c, struct err *err)
 	}
 	if (!c->fs->csum_tree)
 		return 0;
-	q = ordq_new(c->env->pool, 2 * pool_threads(c->env->pool) + 1, &ops, &d);
+	d.bufs = mem_calloc(threads, sizeof(*d.bufs));
+	q = d.bufs ? ordq_new(c->env->pool, 2 * threads + 1, &ops, &d) : NULL;
 	ret = q ? read_all(&d, q, &local) : err_nomem(&local);
 	ordq_free(q);
-	piece_free(d.spare);
+	data_free(&d, threads);
 	if (!ret)
 		ret = trace_lost(&d, &local);
 	if (!ret)

@@ -37,7 +37,7 @@ static int keep_entries(struct leaf_ctx *l, const struct item *item)
 	int ret = 0;
 
 	for (u32 pos = 0; !ret && dir_item_next(item, &pos, &e);) {
-		struct saying f = { .ino = e.location.objectid, .dir = item->key.objectid, .index = item->key.offset, .type = e.type, .name_len = e.name_len,
+		struct saying f = { .ino = e.location.objectid, .dir = item->key.objectid, .index = item->key.offset, .type = e.item->type, .name_len = e.name_len,
 				   .kind = item->key.type == BTRFS_DIR_INDEX_KEY ? SAY_INDEX : SAY_ITEM, .subvol = e.location.type == BTRFS_ROOT_ITEM_KEY };
 
 		if (f.kind == SAY_ITEM && f.index != hash_name(e.name, e.name_len))

@@ -124,7 +124,7 @@ static int sum_entries(struct leaf_ctx *l, const struct item *item)
 
 	for (u32 pos = 0; !ret && dir_item_next(item, &pos, &e);) {
 		u64 ino = e.location.objectid, name = hash_bytes(e.name, e.name_len);
-		u64 h = hash_entry(l->c, ino, dir, name, e.type);
+		u64 h = hash_entry(l->c, ino, dir, name, e.item->type);
 
 		if (e.location.type == BTRFS_ROOT_ITEM_KEY) {
 			add_to(l, subvol_bucket(ino), index ? h : -h);
@@ -132,7 +132,7 @@ static int sum_entries(struct leaf_ctx *l, const struct item *item)
 		} else if (index) {
 			add_to(l, bucket_of(ino), h - hash_ref(l->c, ino, dir, item->key.offset, name));
 		} else {
-			add_to(l, bucket_of(ino), hash_link(l->c, ino, e.type) - h);
+			add_to(l, bucket_of(ino), hash_link(l->c, ino, e.item->type) - h);
 		}
 	}
 	return ret;

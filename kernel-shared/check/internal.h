@@ -86,6 +86,7 @@ struct ctree {
 struct claim {
 	u8 order[8], addr[8];  /* big-endian: device position, bytenr */
 	u64 generation, parent, weight;
+	u64 ref_root;          /* the root that the back reference must name; 0: it names the parent, or there is none */
 	u32 tree;              /* index in trees */
 	u8 level;
 	u8 dropping;           /* on the way to the tree's drop key */
@@ -95,7 +96,7 @@ struct claim {
 	u8 set[4];             /* the trees in which it is alive, where that is asked for */
 	u8 pad2[2];
 };
-_Static_assert(sizeof(struct claim) == 88, "no padding that is not named");
+_Static_assert(sizeof(struct claim) == 96, "no padding that is not named");
 
 
 struct claims { struct claim *v; size_t len, cap; };
@@ -225,6 +226,9 @@ int check_watch(struct fs *fs, u64 memory, struct live_watch *w, struct err *err
 /* leaf.c: what the items of a leaf state. */
 struct leaf_ctx { struct check *c; const void *block; u64 bytenr, owner; const struct ctree *tree; const struct claim *claims; size_t nclaims; unsigned worker; u64 weight; u32 set; bool full; };
 int leaf_facts(struct leaf_ctx *l);
+
+/* header.c: of a block that all of its claims agree on or not */
+void check_header(struct check *c, const struct claim *claims, size_t n, const void *block);
 
 /* facts.c */
 struct ref { u64 root, owner, offset, parent; u64 count; };

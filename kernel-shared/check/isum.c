@@ -123,7 +123,7 @@ static void add_xattr(struct isum *s, const struct item *item)
 			flag(s, INO_XATTR, item, 0, 0, "it has no name");
 		else if (hash_name(e.name, e.name_len) != item->key.offset)
 			flag(s, INO_XATTR, item, 0, 0, "its name has another hash than its key");
-		else if (e.type != BTRFS_FT_XATTR)
+		else if (e.item->type != BTRFS_FT_XATTR)
 			flag(s, INO_XATTR, item, 0, 0, "it is of another type");
 	}
 	if (pos != item->size)

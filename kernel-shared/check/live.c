@@ -182,7 +182,7 @@ static int live_child(struct node_ctx *nc, int slot)
 		if (nc->full)
 			ref.parent = self;
 		else
-			ref.root = block_owner(nc->block);
+			ref.root = cl.ref_root = block_owner(nc->block);
 		ret = fact_tree_ref(c, nc->worker, bytenr, level, &ref);
 	}
 	return ret ? ret : claims_push(&c->workers[nc->worker].children[level], &cl);
@@ -288,6 +288,7 @@ static int round_work(void *arg, struct scan_block *b, unsigned worker)
 				check_other_claim(c, &claims[i], b->data);
 			for (size_t i = 0; i < n; i++)
 				check_bound(c, &claims[i], b->data);
+			check_header(c, claims, n, b->data);
 		}
 	}
 	if (!b->data)
@@ -419,7 +420,7 @@ static int add_root(struct check *c, u32 index, struct err *err)
 	if (t->kind == TREE_RELOC)
 		ref.parent = t->bytenr;
 	else
-		ref.root = t->id;
+		ref.root = cl.ref_root = t->id;
 	if (t->kind != TREE_LOG && !c->watch)
 		ret = fact_tree_ref(c, 0, t->bytenr, t->level, &ref);
 	if (!ret)

@@ -156,13 +156,14 @@ int cache_cmp_free(struct cache_cmp *m, u64 start, u64 end, struct err *err)
 static int leave_out(void *arg, u64 logical, u64 len)
 {
 	struct cache_cmp *m = arg;
-	u64 start = m->g->start + round_down_p2(logical - m->g->start, BTRFS_STRIPE_LEN);
+	u64 from = logical - m->g->start;
 
-	(void)len;
-	return ranges_del(&m->free, start, start + BTRFS_STRIPE_LEN);
+	if (logical < m->g->start || from >= m->g->length)
+		return 0;
+	return ranges_del(&m->free, m->g->start + round_down_p2(from, BTRFS_STRIPE_LEN), m->g->start + round_up_p2(from + len, BTRFS_STRIPE_LEN));
 }
 
-/* Where superblocks lie nothing is ever free. */
+/* Where superblocks lie nothing is ever free: whole stripes, with parity whole rows of them. */
 static int leave_out_supers(struct cache_cmp *m)
 {
 	const struct volume *vol = m->c->fs->vol;
