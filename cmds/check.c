@@ -2,6 +2,7 @@
 /* btrfs check, also as btrfsck. Spec: check.md 1, cli 17. */
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 #include "cmds/check.h"
 #include "cmds/spacecache.h"
 
@@ -32,11 +33,8 @@ void check_open_args(struct cmd_ctx *ctx, const struct check_opts *a, const stru
 		args->flags |= FS_OPEN_BACKUP_ROOT;
 	if (a->force)
 		args->flags |= FS_OPEN_FORCE_MOUNTED;
-	if (a->has_super) {
+	if (a->has_super)
 		args->super_copy = a->super;
-		if (!ctx->json)
-			out_printf(ctx->out, "using SB copy %llu, bytenr %llu\n", a->super, btrfs_super_offset[a->super]);
-	}
 	args->tree_root = a->tree_root;
 	args->chunk_root = a->chunk_root;
 	args->cache_memory = (a->has_memory ? a->memory : MiB(256)) / 8;
@@ -152,6 +150,18 @@ static int check_opened(struct cmd_ctx *ctx, const struct check_opts *a, struct 
 	return run_check(&r, fs);
 }
 
+static int no_device(struct cmd_ctx *ctx, const char *path)
+{
+	if (access(path, F_OK)) {
+		int code = errno;
+
+		cmd_error(ctx, "mount check: cannot open %s: %s", path, strerror(code));
+		return cmd_error(ctx, "could not check mount status: %s", strerror(code));
+	}
+	cmd_error(ctx, "cannot open '%s': not a regular file or block device", path);
+	return cmd_error(ctx, "cannot open file system");
+}
+
 static int check_run_cmd(struct cmd_ctx *ctx, void *args)
 {
 	const struct check_opts *a = args;
@@ -165,14 +175,15 @@ static int check_run_cmd(struct cmd_ctx *ctx, void *args)
 		cmd_warn(ctx, "--clear-space-cache option is deprecated, please use \"btrfs rescue clear-space-cache\" instead");
 	if ((check_repairs(a) || a->clear_cache) && a->readonly)
 		return cmd_error(ctx, "repair options are not compatible with --readonly");
+	if (a->has_super && !ctx->json)
+		out_printf(ctx->out, "using SB copy %llu, bytenr %llu\n", a->super, btrfs_super_offset[a->super]);
 	check_repair_warning(ctx, a);
 	if (target_parse(ctx->argv[0], &t))
 		return cmd_error(ctx, "not enough memory");
 	if (!ctx->json)
 		out_puts(ctx->out, "Opening filesystem to check...\n");
 	if (t.kind != TARGET_DEVICE) {
-		ret = cmd_error(ctx, "cannot open '%s': not a regular file or block device", ctx->argv[0]);
-		cmd_error(ctx, "cannot open file system");
+		ret = no_device(ctx, ctx->argv[0]);
 	} else {
 		ret = check_mounted(ctx, a, &t);
 	}

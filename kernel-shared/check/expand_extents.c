@@ -42,7 +42,7 @@ static bool same_ref(const struct exact_ref *a, const struct exact_ref *b)
 }
 
 /* Of one extent. */
-struct sums { const struct exact_ref *item; u64 items, found, wanted, len; bool wrong, level_wrong; };
+struct sums { const struct exact_ref *item; u64 items, found, wanted, len, generation; bool wrong, level_wrong, generation_wrong; };
 
 static void sum_up(const struct check *c, const struct exact_ref *r, size_t n, struct sums *s)
 {
@@ -61,9 +61,15 @@ static void sum_up(const struct check *c, const struct exact_ref *r, size_t n, s
 	}
 	if (s->item)
 		s->len = s->item->len;
-	for (size_t i = 0; i < n; i++)
-		if (s->item && r[i].found && !r[i].data && r[i].level != s->item->level)
-			s->level_wrong = true;
+	for (size_t i = 0; i < n; i++) {
+		if (!s->item || s->item->data || !r[i].found || r[i].data)
+			continue;
+		s->level_wrong |= r[i].level != s->item->level;
+		if (r[i].generation == s->item->generation)
+			continue;
+		s->generation_wrong = true;
+		s->generation = r[i].generation;
+	}
 }
 
 static void report_data_ref(struct check *c, struct where *w, const struct exact_ref *r, u64 len, u64 wanted, u64 have)
@@ -125,6 +131,8 @@ static void judge_extent(struct check *c, const struct exact_ref *r, size_t n, u
 		REPORT(c, CHECK_EXTENTS, EXTENT_TWICE, w, r->bytenr);
 	if (s.level_wrong)
 		REPORT(c, CHECK_EXTENTS, EXTENT_LEVEL, w, r->bytenr, s.len);
+	if (s.generation_wrong)
+		REPORT(c, CHECK_EXTENTS, EXTENT_BLOCK_GENERATION, w, r->bytenr, s.len, s.item->generation, s.generation);
 	w.order++;
 	if (s.found != (s.item ? s.item->refs : 0))
 		REPORT(c, CHECK_EXTENTS, EXTENT_REFS, w, r->bytenr, s.len, s.item ? s.item->refs : 0ULL, s.found);
@@ -141,7 +149,7 @@ static void judge_extent(struct check *c, const struct exact_ref *r, size_t n, u
 		s.wrong = true;
 	}
 	w.order++;
-	if (s.wrong || (!s.level_wrong && s.found == (s.item ? s.item->refs : 0)))
+	if (s.wrong || (!s.level_wrong && !s.generation_wrong && s.found == (s.item ? s.item->refs : 0)))
 		REPORT(c, CHECK_EXTENTS, REF_BACKPOINTER, w, r->bytenr, s.len);
 }
 

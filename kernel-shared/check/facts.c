@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* References as numbers: each has a hash, a file extent or pointer adds it, the extent tree subtracts it. What is left of an extent after
- * all is zero, or the extent is looked at exactly. What the parties must agree on (kind, length, level) is part of each hash. */
+ * all is zero, or the extent is looked at exactly. What the parties must agree on (kind, length, level, generation) is part of each hash. */
 #include "kernel-shared/check/internal.h"
 
 #include <stdlib.h>
@@ -14,10 +14,12 @@ static u64 hash_ref(const struct check *c, const struct ref *r, bool data)
 	return hash_mix2(hash_mix2(hash_mix2(c->seed ^ 4, r->root), r->owner), r->offset);
 }
 
-/* What the extent item says of the extent, and whoever refers to it. */
-static u64 hash_shape(const struct check *c, bool data, u64 shape)
+/* What the extent item says of the extent, and whoever refers to it: of data its length, of a tree block its level and generation. */
+struct shape { bool data; u64 len, generation; u8 level; };
+
+static u64 hash_shape(const struct check *c, const struct shape *s)
 {
-	return hash_mix2(c->seed ^ (data ? 5 : 6), shape);
+	return s->data ? hash_mix2(c->seed ^ 5, s->len) : hash_mix2(hash_mix2(c->seed ^ 6, s->level), s->generation);
 }
 
 static bool is_bad(const struct check *c, u64 bytenr)
@@ -50,28 +52,24 @@ static int add_exact(struct check *c, unsigned worker, const struct exact_ref *r
 	return vec_push(&c->workers[worker].exact, *r);
 }
 
-static int found_ref(struct check *c, unsigned worker, u64 bytenr, bool data, u64 shape, const struct ref *r)
+static int found_ref(struct check *c, unsigned worker, u64 bytenr, const struct shape *s, const struct ref *r)
 {
 	struct exact_ref x = { .bytenr = bytenr, .root = r->root, .owner = r->owner, .offset = r->offset, .parent = r->parent, .count = r->count,
-			       .data = data, .found = true };
+			       .data = s->data, .found = true, .len = s->len, .level = s->level, .generation = s->generation };
 
 	if (!c->exact)
-		return add_sum(c, worker, bytenr, hash_ref(c, r, data) + hash_shape(c, data, shape), r->count);
-	if (data)
-		x.len = shape;
-	else
-		x.level = shape;
+		return add_sum(c, worker, bytenr, hash_ref(c, r, s->data) + hash_shape(c, s), r->count);
 	return add_exact(c, worker, &x);
 }
 
 int fact_data_ref(struct check *c, unsigned worker, u64 bytenr, u64 len, const struct ref *ref)
 {
-	return found_ref(c, worker, bytenr, true, len, ref);
+	return found_ref(c, worker, bytenr, &(struct shape){ .data = true, .len = len }, ref);
 }
 
-int fact_tree_ref(struct check *c, unsigned worker, u64 bytenr, u8 level, const struct ref *ref)
+int fact_tree_ref(struct check *c, unsigned worker, u64 bytenr, u8 level, u64 generation, const struct ref *ref)
 {
-	return found_ref(c, worker, bytenr, false, level, ref);
+	return found_ref(c, worker, bytenr, &(struct shape){ .level = level, .generation = generation }, ref);
 }
 
 /* --- the extent tree's side --- */
@@ -139,17 +137,19 @@ int fact_extent_item(struct leaf_ctx *l, const struct item *item)
 {
 	struct check *c = l->c;
 	struct extent_view v;
-	u64 sum = 0, shape;
+	struct shape shape;
+	u64 sum = 0;
 	int ret;
 
 	if (extent_item_parse(c->geo, item, &v))
 		return 0;
-	shape = v.is_data ? v.len : v.level;
+	shape = (struct shape){ v.is_data, v.len, v.generation, v.level };
 	ret = item_refs(l, item, v.refs_start, v.bytenr, &sum, false);
 	if (ret)
 		return ret;
 	if (c->exact) {
-		struct exact_ref x = { .bytenr = v.bytenr, .len = v.len, .data = v.is_data, .item = true, .level = v.level, .refs = v.refs };
+		struct exact_ref x = { .bytenr = v.bytenr, .len = v.len, .data = v.is_data, .item = true, .level = v.level, .refs = v.refs,
+				       .generation = v.generation };
 
 		return add_exact(c, l->worker, &x);
 	}
@@ -157,7 +157,7 @@ int fact_extent_item(struct leaf_ctx *l, const struct item *item)
 	if (!ret)
 		ret = quota_extent(l, item, &v);
 	sum += !v.refs; /* an item without references never adds up */
-	return ret ? ret : add_sum(c, l->worker, v.bytenr, sum - hash_shape(c, v.is_data, shape) * v.refs, -(s64)v.refs);
+	return ret ? ret : add_sum(c, l->worker, v.bytenr, sum - hash_shape(c, &shape) * v.refs, -(s64)v.refs);
 }
 
 int fact_keyed_ref(struct leaf_ctx *l, const struct item *item)

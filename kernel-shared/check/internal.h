@@ -117,6 +117,7 @@ struct exact_ref {
 	u64 count;
 	bool data, found, item, keyed; /* found: from a leaf or node; else from the extent tree. item: the extent item itself */
 	u8 level;
+	u64 generation;        /* of tree blocks */
 	u64 refs;              /* item: its count */
 };
 
@@ -233,7 +234,7 @@ void check_header(struct check *c, const struct claim *claims, size_t n, const v
 /* facts.c */
 struct ref { u64 root, owner, offset, parent; u64 count; };
 int fact_data_ref(struct check *c, unsigned worker, u64 bytenr, u64 len, const struct ref *ref);
-int fact_tree_ref(struct check *c, unsigned worker, u64 bytenr, u8 level, const struct ref *ref);
+int fact_tree_ref(struct check *c, unsigned worker, u64 bytenr, u8 level, u64 generation, const struct ref *ref);
 int fact_extent_item(struct leaf_ctx *l, const struct item *item);
 int fact_keyed_ref(struct leaf_ctx *l, const struct item *item);
 

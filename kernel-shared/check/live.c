@@ -183,7 +183,7 @@ static int live_child(struct node_ctx *nc, int slot)
 			ref.parent = self;
 		else
 			ref.root = cl.ref_root = block_owner(nc->block);
-		ret = fact_tree_ref(c, nc->worker, bytenr, level, &ref);
+		ret = fact_tree_ref(c, nc->worker, bytenr, level, cl.generation, &ref);
 	}
 	return ret ? ret : claims_push(&c->workers[nc->worker].children[level], &cl);
 }
@@ -422,7 +422,7 @@ static int add_root(struct check *c, u32 index, struct err *err)
 	else
 		ref.root = cl.ref_root = t->id;
 	if (t->kind != TREE_LOG && !c->watch)
-		ret = fact_tree_ref(c, 0, t->bytenr, t->level, &ref);
+		ret = fact_tree_ref(c, 0, t->bytenr, t->level, t->generation, &ref);
 	if (!ret)
 		ret = t->level ? claims_push(&c->level[t->level], &cl) : sortrun_add(c->leaves, &cl, 0);
 	return ret ? err_errno(err, ret, "cannot keep the list of tree blocks") : 0;

@@ -69,3 +69,32 @@ ours_says() { grep -qF -- "$1" <<<"$ours" || { echo "not there: $1"; echo "$ours
 	damaged "5:$ino,96,$index" 0.type=$((128 + 1))
 	both_say ", filetype mismatch"
 }
+
+@test "a gap in a file that must write holes down counts up to the end of the file, not behind it" {
+	need_peer
+	truncate -s 128M base.img
+	"$BTRBOX" mkfs.btrfs -q -O ^no-holes base.img
+	head -c 8192 /dev/urandom >data
+	"$BTRBOX" btrfs offline -f - base.img >/dev/null <<-'END'
+		put data /f
+		truncate -s 4096 /f
+		truncate -s 64K /f
+		touch /g
+	END
+	"$BTRBOX" btrfs-corrupt-block -r 5 -d 257,108,0 base.img >/dev/null
+	damaged 5:257,1,0 nbytes=0
+	both_say "root 5 inode 257 errors 100, file extent discount"
+	"$BTRBOX" btrfs offline base.img field set --no-undo 5:257,1,0 size=0 nbytes=0 >/dev/null
+	run "$BTRBOX" btrfs check base.img
+	[[ $output != *"file extent discount"* ]]
+}
+
+@test "the extent item of a tree block that is of another generation than the block" {
+	make_base
+	local key
+	key=$("$BTRBOX" btrfs inspect-internal dump-tree -t 2 base.img | sed -n "s/.*key ($leaf METADATA_ITEM \([0-9]*\)).*/2:$leaf,169,\1/p")
+	cp --sparse=always base.img a.img
+	"$BTRBOX" btrfs offline a.img field set --no-undo "$key" generation=0 >/dev/null
+	run "$BTRBOX" btrfs check a.img
+	[[ $status == 1 && $output == *"ERROR: extent[$leaf, 4096] backref generation mismatch, wanted: 0, have: "* ]] || { echo "$output"; return 1; }
+}
