@@ -15,7 +15,7 @@ struct cache_cmp {
 	struct check *c;
 	const struct group_rec *g;
 	bool usable;
-	struct ranges cached, free;
+	struct ranges cached, free, supers; /* supers: where nothing is ever free */
 };
 
 /* --- reading the file of a group --- */
@@ -137,6 +137,7 @@ void cache_cmp_end(struct cache_cmp *m)
 		return;
 	ranges_fini(&m->cached);
 	ranges_fini(&m->free);
+	ranges_fini(&m->supers);
 	free(m);
 }
 
@@ -144,6 +145,7 @@ void cache_cmp_group(struct cache_cmp *m, const struct group_rec *g)
 {
 	ranges_fini(&m->cached);
 	ranges_fini(&m->free);
+	ranges_fini(&m->supers);
 	m->g = g;
 	m->usable = load_group(m);
 }
@@ -160,7 +162,7 @@ static int leave_out(void *arg, u64 logical, u64 len)
 
 	if (logical < m->g->start || from >= m->g->length)
 		return 0;
-	return ranges_del(&m->free, m->g->start + round_down_p2(from, BTRFS_STRIPE_LEN), m->g->start + round_up_p2(from + len, BTRFS_STRIPE_LEN));
+	return ranges_add(&m->supers, m->g->start + round_down_p2(from, BTRFS_STRIPE_LEN), m->g->start + round_up_p2(from + len, BTRFS_STRIPE_LEN));
 }
 
 /* Where superblocks lie nothing is ever free: whole stripes, with parity whole rows of them. */
@@ -172,7 +174,35 @@ static int leave_out_supers(struct cache_cmp *m)
 	for (size_t i = 0; !ret && i < vol->devices.len; i++)
 		for (int copy = 0; !ret && copy < BTRFS_SUPER_MIRROR_MAX; copy++)
 			ret = rio_reverse(vol, vol->devices.v[i], btrfs_super_offset[copy], BTRFS_SUPER_INFO_SIZE, leave_out, m);
-	return ret == -ENOENT ? 0 : ret;
+	if (ret && ret != -ENOENT)
+		return ret;
+	ret = 0;
+	for (struct range r = { 0 }; !ret && ranges_next(&m->supers, r.end, &r);)
+		ret = ranges_del(&m->free, r.start, r.end);
+	return ret;
+}
+
+static u64 bytes_of(const struct ranges *ranges)
+{
+	u64 sum = 0;
+
+	for (struct range r = { 0 }; ranges_next(ranges, r.end, &r);)
+		sum += r.end - r.start;
+	return sum;
+}
+
+/* A cache that does not even have the right sum was left behind by a crash: the kernel throws it away. */
+static bool amount_right(const struct cache_cmp *m)
+{
+	u64 have = bytes_of(&m->cached), want = m->g->length - m->g->used - bytes_of(&m->supers);
+	struct where w = { .bytenr = m->g->start, .len = m->g->length, .key = KEY(BTRFS_FREE_SPACE_OBJECTID, 0, m->g->start), .order = m->g->start };
+
+	if (have == want)
+		return true;
+	REPORT(m->c, CHECK_FREE_SPACE, SPACE_V1_AMOUNT, w, m->g->start, have, want);
+	w.order++;
+	REPORT(m->c, CHECK_FREE_SPACE, SPACE_V1_LOAD, w, m->g->start);
+	return false;
 }
 
 static bool compare(struct cache_cmp *m)
@@ -211,7 +241,7 @@ int cache_cmp_group_end(struct cache_cmp *m, struct err *err)
 		return 0;
 	if (leave_out_supers(m))
 		return err_nomem(err);
-	if (!compare(m))
+	if (amount_right(m) && !compare(m))
 		REPORT(m->c, CHECK_FREE_SPACE, SPACE_GROUP, w, m->g->start);
 	return 0;
 }

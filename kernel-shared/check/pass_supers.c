@@ -3,6 +3,7 @@
 #include "kernel-shared/check/internal.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* Copies may differ in what is their own, and in the log that only the first one knows. */
 static bool same_super(const struct disk_super *a, const struct disk_super *b)
@@ -46,6 +47,25 @@ static void check_device_copies(struct check *c, const struct device *d)
 			check_copy(c, d, i, &first);
 }
 
+/* What has one value only, though no mount asks for it. */
+static void check_fixed_fields(struct check *c)
+{
+	const struct disk_super *sb = c->fs->sb;
+	u64 dir = le64_get(sb->root_dir_objectid);
+	u32 stripe = le32_get(sb->stripesize);
+	struct where w = { 0 };
+	char text[64];
+
+	if (dir != BTRFS_ROOT_TREE_DIR_OBJECTID) {
+		snprintf(text, sizeof(text), "invalid root directory %llu, have to be %llu", dir, BTRFS_ROOT_TREE_DIR_OBJECTID);
+		REPORT(c, CHECK_EXTENTS, SUPER_RULE, w, text);
+	}
+	if (stripe != c->geo->sectorsize && stripe != 4096) {
+		snprintf(text, sizeof(text), "invalid stripesize %u", stripe);
+		REPORT(c, CHECK_EXTENTS, SUPER_RULE, w, text);
+	}
+}
+
 int pass_supers(struct check *c, struct err *err)
 {
 	const struct volume *vol = c->fs->vol;
@@ -55,6 +75,7 @@ int pass_supers(struct check *c, struct err *err)
 
 	if (super_check_mountable(&vol->sb, &local))
 		REPORT(c, CHECK_EXTENTS, SUPER_RULE, w, err_text(&local));
+	check_fixed_fields(c);
 	if (dump || vol->source || geo_incompat(c->geo, BTRFS_FEATURE_INCOMPAT_ZONED))
 		return 0;
 	for (size_t i = 0; i < vol->devices.len; i++)

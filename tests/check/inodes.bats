@@ -160,5 +160,5 @@ corrupt() {
 	run_btrfs check --mode quick a.img; expect 1; has "unknown mode: quick"
 	run_btrfs check -b a.img; expect 0
 	run_btrfs check -E 5 a.img; expect 0; has "Print extent state for subvolume 5 on a.img"; [[ $output == *$'Offset\t\tLen\tRoot Refs\tRoots\n'[0-9]*$'\t1\t5 '* ]]
-	run_btrfs check nowhere.img; expect 1; has "cannot open file system"
+	run_btrfs check nowhere.img; expect 1; has "could not check mount status: No such file or directory"
 }
