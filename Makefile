@@ -161,10 +161,10 @@ install: $(BUILD)/btrbox
 	for n in $$($(BUILD)/btrbox --man list); do f=Documentation/man/$$n.md; [ -f $$f ] || f=; $(BUILD)/btrbox --man $$n $$f >$(share)/man/man8/$$n.8 || exit 1; done
 	ln -sfn btrfs.8 $(share)/man/man8/btrbox.8
 	$(INSTALL) -d $(DESTDIR)$(UDEVDIR)/rules.d $(DESTDIR)$(INITRAMFSDIR)/hooks $(DESTDIR)$(INITRAMFSDIR)/scripts/local-premount $(DESTDIR)$(DRACUTDIR)/91btrbox
-	for f in scripts/system/udev/*.rules; do sed 's|@BINDIR@|$(PREFIX)/bin|' $$f >$(DESTDIR)$(UDEVDIR)/rules.d/$${f##*/} || exit 1; done
-	$(INSTALL) -m 755 scripts/system/initramfs/hooks/btrfs $(DESTDIR)$(INITRAMFSDIR)/hooks/btrfs
-	$(INSTALL) -m 755 scripts/system/initramfs/scripts/local-premount/btrfs $(DESTDIR)$(INITRAMFSDIR)/scripts/local-premount/btrfs
-	$(INSTALL) -m 755 scripts/system/dracut/91btrbox/module-setup.sh $(DESTDIR)$(DRACUTDIR)/91btrbox/module-setup.sh
+	for f in common/system/udev/*.rules; do sed 's|@BINDIR@|$(PREFIX)/bin|' $$f >$(DESTDIR)$(UDEVDIR)/rules.d/$${f##*/} || exit 1; done
+	$(INSTALL) -m 755 common/system/initramfs/hooks/btrfs $(DESTDIR)$(INITRAMFSDIR)/hooks/btrfs
+	$(INSTALL) -m 755 common/system/initramfs/scripts/local-premount/btrfs $(DESTDIR)$(INITRAMFSDIR)/scripts/local-premount/btrfs
+	$(INSTALL) -m 755 common/system/dracut/91btrbox/module-setup.sh $(DESTDIR)$(DRACUTDIR)/91btrbox/module-setup.sh
 
 deb: ensure-deps
 	@scripts/mkdeb

@@ -10,6 +10,9 @@
 #include "common/mem.h"
 #include "common/units.h"
 #include "kernel-shared/volume/scan.h"
+#if HAVE_UDEV
+#include <libudev.h>
+#endif
 
 enum { NEIGHBOURS_MAX = 4096, PARTITIONS_MAX = 16 << 20 };
 
@@ -81,6 +84,24 @@ static bool has_holders(const char *name)
 	return has;
 }
 
+/* A path of a multipath device that is not set up yet: udev knows it for one. */
+static bool is_multipath_path(const char *name)
+{
+#if HAVE_UDEV
+	struct udev *udev = udev_new();
+	struct udev_device *d = udev ? udev_device_new_from_subsystem_sysname(udev, "block", name) : NULL;
+	const char *value = d ? udev_device_get_property_value(d, "DM_MULTIPATH_DEVICE_PATH") : NULL;
+	bool is = value && !strcmp(value, "1");
+
+	udev_device_unref(d);
+	udev_unref(udev);
+	return is;
+#else
+	(void)name;
+	return false;
+#endif
+}
+
 void volume_device_path(const char *name, char *out, size_t size)
 {
 	char path[300], mapped[256];
@@ -112,7 +133,7 @@ int volume_scan(struct env *env, struct found_devices *out, struct err *err)
 		/* major minor blocks name; an extended partition has one block, an optical drive would spin up */
 		if (sscanf(line, "%*u %*u %llu %255s", &blocks, name) != 2 || blocks < 72)
 			continue;
-		if (!strncmp(name, "sr", 2) || !strncmp(name, "fd", 2) || has_holders(name))
+		if (!strncmp(name, "sr", 2) || !strncmp(name, "fd", 2) || has_holders(name) || is_multipath_path(name))
 			continue;
 		volume_device_path(name, path, sizeof(path));
 		ret = look_at(env, path, out, err);

@@ -22,7 +22,7 @@ hook_functions() {
 		manual_add_modules() { echo "$@" >>modules; }
 		SH
 	fi
-	sed 's|/usr/share/initramfs-tools/hook-functions|./functions|' "$TOP/scripts/system/initramfs/hooks/btrfs" >hook
+	sed 's|/usr/share/initramfs-tools/hook-functions|./functions|' "$TOP/common/system/initramfs/hooks/btrfs" >hook
 }
 
 @test "make install puts rules and hooks where they are looked for" {
@@ -35,7 +35,7 @@ hook_functions() {
 }
 
 @test "rules are well-formed: keys, operators, jumps that lead somewhere" {
-	python3 - "$TOP"/scripts/system/udev/*.rules <<-'PY'
+	python3 - "$TOP"/common/system/udev/*.rules <<-'PY'
 	import re, sys
 	match = {'ACTION', 'SUBSYSTEM', 'KERNEL', 'PROGRAM', 'RESULT'}
 	token = re.compile(r'([A-Z]+)(\{[^}]+\})?(==|!=|\+=|:=|=)"([^"]*)"(?:,\s*|$)')
@@ -63,17 +63,17 @@ hook_functions() {
 	PY
 	# udev's own judgement, where it has one (systemd 254)
 	if udevadm verify --help >/dev/null 2>&1; then
-		mkdir rules; cp "$TOP"/scripts/system/udev/*.rules rules/; sed -i 's|@BINDIR@|/usr/bin|' rules/*
+		mkdir rules; cp "$TOP"/common/system/udev/*.rules rules/; sed -i 's|@BINDIR@|/usr/bin|' rules/*
 		udevadm verify --resolve-names=never rules/*.rules
 	fi
 }
 
 @test "scripts are POSIX shell, and name no prerequisites" {
 	for f in hooks/btrfs scripts/local-premount/btrfs; do
-		sh -n "$TOP/scripts/system/initramfs/$f"
-		same "$f" "" "$(sh "$TOP/scripts/system/initramfs/$f" prereqs)"
+		sh -n "$TOP/common/system/initramfs/$f"
+		same "$f" "" "$(sh "$TOP/common/system/initramfs/$f" prereqs)"
 	done
-	bash -n "$TOP/scripts/system/dracut/91btrbox/module-setup.sh"
+	bash -n "$TOP/common/system/dracut/91btrbox/module-setup.sh"
 }
 
 # bats test_tags=root
@@ -112,7 +112,7 @@ hook_functions() {
 	# the device: any block device will do, since only its kind is looked at
 	dev=$(ls /dev/loop[0-9]* /dev/vda /dev/sda /dev/nvme0n1 2>/dev/null | while read -r d; do [[ -b $d ]] && echo "$d" && break; done)
 	[[ $dev ]] || skip "needs a block device to name"
-	sed "s|\[ -x /usr/bin/btrfs \] .*|:|" "$TOP/scripts/system/initramfs/scripts/local-premount/btrfs" >script
+	sed "s|\[ -x /usr/bin/btrfs \] .*|:|" "$TOP/common/system/initramfs/scripts/local-premount/btrfs" >script
 	boot() { : >calls; PATH=$T/bin:$PATH run env "$@" sh ./script; expect 0; }
 	boot ROOT=/dev/nosuch; same calls "modprobe btrfs
 btrfs device scan" "$(cat calls)"
