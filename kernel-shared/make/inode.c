@@ -236,6 +236,14 @@ static int emit_names(struct emit *x)
 
 /* ---- XATTR_ITEM ---- */
 
+static int xattr_too_large(struct emit *x, const struct read_xattr *v, const u8 *name)
+{
+	char *path CLEANUP(mem_freep) = entry_path(x->pop, x->e);
+
+	return err_set(x->err, -ENOSPC, "%s: its extended attribute %.*s is too large for this filesystem: %u bytes, %u fit", path ? path : "", v->name_len, name,
+		       v->name_len + v->value_len, geo_max_xattr(make_geo(x->m)));
+}
+
 static int emit_xattrs(struct emit *x)
 {
 	const struct read_xattr *v = x->job->xattrs.v + x->t->xattrs;
@@ -251,8 +259,7 @@ static int emit_xattrs(struct emit *x)
 		for (same = 0; i + same < n && v[i + same].hash == v[i].hash; same++)
 			size += sizeof(struct disk_dir_item) + v[i + same].name_len + v[i + same].value_len;
 		if (size > geo_max_item(make_geo(x->m)))
-			return err_set(x->err, -ENOSPC, "its extended attribute %.*s is too large for this filesystem: %u bytes, %u fit", v[i].name_len,
-				       meta + v[i].name, v[i].name_len + v[i].value_len, geo_max_xattr(make_geo(x->m)));
+			return xattr_too_large(x, &v[i], meta + v[i].name);
 		ret = load_add_empty(x->load, &key, size, &to, x->err);
 		for (u32 k = i; k < i + same && !ret; k++) {
 			struct disk_dir_item *d = (struct disk_dir_item *)to;
