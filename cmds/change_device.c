@@ -43,6 +43,9 @@ int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_
 		return ret;
 	}
 	dev->used = le64_get(dev->fs->sb->bytes_used);
+	/* others build upon a seed, and the kernel mounts it read-only; btrfstune and in-place changes, which say themselves how they write, know it */
+	if (!(fs_flags & (FS_OPEN_WRITE | FS_OPEN_IN_PLACE)) && le64_get(dev->fs->sb->flags) & BTRFS_SUPER_FLAG_SEEDING)
+		return change_device_close(ctx, dev, cmd_error(ctx, "the filesystem is a seed, read-only until 'btrfstune -S 0' makes it an ordinary one"));
 	*out = dev;
 	return 0;
 }

@@ -190,3 +190,23 @@ end_both() {
 	same "flags" "$(cat flags.m)" "$(lsattr -R o | sed 's:o/::' | sort)"
 	umount_fs o
 }
+
+@test "a seed is not written to" {
+	mk_fs peer seed.img 512M -
+	run_btrfs offline seed.img write a text
+	expect 0
+	"$BTRBOX" btrfstune -S 1 seed.img
+	cp seed.img before.img
+	for line in "offline seed.img write b text" "subvolume create seed.img:/s"; do
+		run_btrfs $line
+		expect 1
+		has "is a seed"
+	done
+	cmp seed.img before.img
+	run_btrfs offline seed.img cat a
+	expect 0
+	has text
+	"$BTRBOX" btrfstune -f -S 0 seed.img
+	run_btrfs offline seed.img write b text
+	expect 0
+}
