@@ -16,7 +16,7 @@ static int wrap_layers(void *arg, struct bdev **b, struct err *err)
 int change_device_open(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, unsigned how, const char *undo, struct change_device **out)
 {
 	struct fs_open_args args = FS_OPEN_ARGS_INIT;
-	struct change_device *dev;
+	struct change_device *dev = NULL;
 	int ret = 0;
 
 	dev = mem_zalloc(sizeof(*dev));
@@ -125,7 +125,7 @@ static int in_transaction(struct cmd_ctx *ctx, struct fs *fs, change_fn *fn, voi
 
 int change_device_run(struct cmd_ctx *ctx, const struct target *t, unsigned fs_flags, change_fn *fn, void *arg)
 {
-	struct change_device *dev;
+	struct change_device *dev = NULL;
 	int ret = change_device_open(ctx, t, FS_OPEN_WRITE | fs_flags, ctx->dry_run ? CHANGE_DRY_RUN : 0, ctx->undo, &dev);
 
 	return ret ? ret : change_device_close(ctx, dev, in_transaction(ctx, dev->fs, fn, arg));
