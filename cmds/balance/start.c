@@ -79,10 +79,10 @@ static void warn_conversion(struct cmd_ctx *ctx, const struct start_args *a, con
 	if (converts(b, BTRFS_BLOCK_GROUP_RAID56_MASK))
 		warn_or_wait(ctx, a->force, "WARNING:\n\n\tRAID5/6 support has known problems and is strongly discouraged\n"
 			     "\tto be used besides testing or evaluation. It is recommended that\n"
-			     "\tyou use one of the other RAID profiles.\n", "\nStarting conversion to RAID5/6.\n");
+			     "\tyou use one of the other RAID profiles.\n", "Starting conversion to RAID5/6.\n");
 	if (converts(b, ~0ULL) && device_missing(h))
 		warn_or_wait(ctx, a->force, "WARNING:\n\n\tConversion of block group profiles requested while a device is missing.\n"
-			     "\tIt is recommended to replace or remove the missing device first.\n", "\nStarting conversion with a missing device.\n");
+			     "\tIt is recommended to replace or remove the missing device first.\n", "Starting conversion with a missing device.\n");
 }
 
 /* --- what is asked for --- */

@@ -77,11 +77,13 @@ u64 chunks_available(struct alloc *a, u64 type)
 	return room / plan->num_stripes * profile_data_stripes(p, plan->num_stripes);
 }
 
+/* Behind all others, and behind those that were removed: a group that is going must not be taken for its successor. */
 static u64 next_logical(const struct alloc *a)
 {
 	const struct chunk *last = a->vol->chunks.len ? a->vol->chunks.v[a->vol->chunks.len - 1] : NULL;
+	u64 end = max_t(u64, last ? last->start + last->length : MiB(1), a->gone_end);
 
-	return last ? round_up_p2(last->start + last->length, BTRFS_STRIPE_LEN) : MiB(1);
+	return round_up_p2(end, BTRFS_STRIPE_LEN);
 }
 
 struct disk_chunk *chunk_item_new(const struct alloc *a, u64 flags, const struct chunk_plan *plan, u32 *size)
@@ -231,6 +233,7 @@ int chunk_remove(struct alloc *a, u64 start, struct err *err)
 		return err_nomem(err);
 	}
 	bg->removed = true;
+	a->gone_end = max_t(u64, a->gone_end, start + copy->length);
 	if (bg->flags & BTRFS_BLOCK_GROUP_SYSTEM)
 		chunk_array_remove(a, start);
 	for (unsigned i = 0; i < copy->num_stripes; i++) {

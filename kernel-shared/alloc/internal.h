@@ -61,6 +61,7 @@ struct alloc {
 	VEC(struct dev_space) devs;      /* loaded with the first new chunk */
 	bool devs_loaded;
 	VEC(u64) new_chunks;             /* starts, items not yet written */
+	u64 gone_end;                 /* where the last of all chunks that were removed since opening ended */
 	VEC(struct chunk *) gone_chunks; /* copies of removed ones, items not yet deleted */
 	VEC(struct chunk *) moves;       /* copies of chunks as they were, whose new items are not yet written */
 	VEC(u64) left_devices;           /* whose items are not yet deleted */

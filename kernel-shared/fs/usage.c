@@ -202,6 +202,17 @@ static unsigned space_factor(u64 flags)
 	return p->parity ? 1 : p->copies;
 }
 
+/* By what the kernel's statfs divides: the greatest factor of the profiles in use. */
+static unsigned statfs_factor(const struct fs_usage *u)
+{
+	unsigned factor = 1;
+
+	for (size_t i = 0; i < u->spaces.len; i++)
+		if (u->spaces.v[i].flags & BTRFS_BLOCK_GROUP_DATA)
+			factor = max_t(unsigned, factor, space_factor(u->spaces.v[i].flags));
+	return factor;
+}
+
 /* The profile that the next data chunk would get: the safest of those in use that the devices allow. */
 static const struct profile *data_profile(const struct fs_usage *u, unsigned devices)
 {
@@ -274,14 +285,13 @@ static int unallocated_for_data(const struct fs_usage *u, const struct profile *
 static int statfs_avail(struct fs_usage *u, struct err *err)
 {
 	u64 free_data = 0, more = 0, redundant = BTRFS_BLOCK_GROUP_PROFILE_MASK & ~BTRFS_BLOCK_GROUP_RAID0;
-	unsigned factor, devices = 0;
+	unsigned factor = statfs_factor(u), devices = 0;
 	const struct profile *p;
 	int ret;
 
 	for (size_t i = 0; i < u->devices.len; i++)
 		devices += u->devices.v[i].writeable;
 	p = data_profile(u, devices);
-	factor = space_factor(p->flag);
 	ret = unallocated_for_data(u, p, &more, err);
 	if (ret)
 		return ret;

@@ -60,7 +60,7 @@ with open("disk.img", "r+b") as f:
 		((status == 0)) || { echo "# $1: $line: exit code $status"; tail -5 out; failed=1; }
 	done < <(sed -n 's/^    \$ //p' "$TOP/Documentation/man/$1.md")
 	cd ..
-	[[ ${dev:-} ]] && { umount_fs world/m || true; for d in "${dev[@]}"; do losetup -d "$d" 2>/dev/null || true; done; }
+	[[ ${dev:-} ]] && { for i in {1..40}; do umount_fs world/m 2>/dev/null && break; sleep .25; done; for d in "${dev[@]}"; do losetup -d "$d" 2>/dev/null || true; done; }
 	((n))
 }
 

@@ -267,7 +267,7 @@ create swapfile m/t size 40.00KiB (40960)" "$output"
 	run_btrfs filesystem resize --offline 1:max a.img; expect 0
 	run_btrfs --dry-run filesystem resize --offline 500m a.img; expect 0
 	same length $((824 << 20)) "$(stat -c %s a.img)"
-	run_btrfs filesystem resize --offline 10m a.img; expect 1; has "offline resize does not support shrinking below"
+	run_btrfs filesystem resize --offline 10m a.img; expect 1; has "unable to resize 'a.img': not enough free space"
 	for a in "2:max|invalid device id 2" "cancel|can not cancel --offline resize" "foo|failed to parse size foo"; do
 		run_btrfs filesystem resize --offline "${a%|*}" a.img; expect 1; same "${a%|*}" "ERROR: ${a#*|}" "$output"
 	done

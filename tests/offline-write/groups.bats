@@ -15,7 +15,7 @@ judged() { judge_peer "$1" && judge_reader "$1"; }
 	same output "Create subvolume 'a.img:/s1'"$'\n'"Create subvolume 'a.img:/s2'" "$output"
 	same errors "ERROR: Could not create subvolume: File exists"$'\n'"ERROR: cannot access 'a.img:/no/': No such file or directory" "$stderr"
 	(umask 027; btrfs_ours subvolume create -p a.img:/d/e/s3)
-	run_btrfs subvolume create -i 0/0 a.img:/x; expect 1; has "qgroupid must not be 0"
+	run_btrfs subvolume create -i 0/0 a.img:/x; expect 234; has "qgroupid must not be 0"
 	run_btrfs subvolume create -i foo a.img:/x; expect 255; has "invalid qgroupid or subvolume path: foo"
 	run_btrfs subvolume create "a.img:/$(printf '%0300d' 1)"; expect 1; has "File name too long"
 	run_btrfs subvolume create a.img:/; expect 1
