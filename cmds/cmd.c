@@ -337,12 +337,22 @@ void cmd_forget_interrupt(void)
 	interrupted = 0;
 }
 
+/* What the caller has us ignore (a shell's background, nohup) stays so. */
+static void take_signal(int sig, const struct sigaction *action)
+{
+	struct sigaction old;
+
+	if (!sigaction(sig, NULL, &old) && old.sa_handler == SIG_IGN)
+		return;
+	sigaction(sig, action, NULL);
+}
+
 static void set_signals(void)
 {
 	struct sigaction ask = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
 
-	sigaction(SIGINT, &ask, NULL);
-	sigaction(SIGTERM, &ask, NULL);
+	take_signal(SIGINT, &ask);
+	take_signal(SIGTERM, &ask);
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
