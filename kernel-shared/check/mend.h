@@ -67,4 +67,12 @@ int orphans_root(struct mend *m, u64 tree, struct found_block *out, struct err *
 struct tree_ids { u64 *v; size_t len, cap; };
 int orphans_trees(struct mend *m, struct tree_ids *out, struct err *err);
 
+/* Which of a header's flags to keep: of flags that nobody has defined none is believed. */
+static inline u64 mend_flags(const void *block)
+{
+	u64 flags = block_flags(block);
+
+	return flags & ~(u64)(BTRFS_HEADER_FLAG_WRITTEN | BTRFS_HEADER_FLAG_RELOC) ? 0 : flags & BTRFS_HEADER_FLAG_RELOC;
+}
+
 #endif

@@ -113,7 +113,7 @@ static void mend_header(struct mend *m, const struct place *p, u8 *block)
 	h->level = p->level;
 	if (!owner_fits(p, le64_get(h->owner)))
 		h->owner = le64_of(p->tree);
-	h->flags = le64_of((u64)BTRFS_MIXED_BACKREF_REV << 56 | BTRFS_HEADER_FLAG_WRITTEN | (block_flags(block) & BTRFS_HEADER_FLAG_RELOC));
+	h->flags = le64_of((u64)BTRFS_MIXED_BACKREF_REV << 56 | BTRFS_HEADER_FLAG_WRITTEN | mend_flags(block));
 	/* of a leaf the items themselves say how many there are */
 	if (le32_get(h->nritems) > max || !le32_get(h->nritems))
 		h->nritems = le32_of(p->level ? count_pointers(m, block, max) : 0);

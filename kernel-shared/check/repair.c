@@ -117,6 +117,8 @@ static enum fix fix_of(const struct repair *r, const struct problem_at *p)
 	case PROBLEM_BLOCK_RULE:
 	case PROBLEM_BLOCK_RANGE:
 	case PROBLEM_BLOCK_TWICE:
+	case PROBLEM_BLOCK_FLAGS:
+	case PROBLEM_BLOCK_REVISION:
 	case PROBLEM_BLOCK_EMPTY:
 	case PROBLEM_KEY_FOREIGN:
 	case PROBLEM_TREE_MISSING:

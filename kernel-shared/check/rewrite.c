@@ -91,7 +91,7 @@ static int rewrite_leaf(struct rewrite *w, const struct place *p, const u8 *bloc
 	if (!ret && whole && block_nritems(block) && same_items(&items, block))
 		ret = vec_push(out, ((struct entry){ block_key(block, 0), p->bytenr, block_generation(block) })) ? err_nomem(err) : 0;
 	else if (!ret)
-		ret = pack_items(w, block_owner(block), block_flags(block) & BTRFS_HEADER_FLAG_RELOC, &items, out, err);
+		ret = pack_items(w, block_owner(block), mend_flags(block), &items, out, err);
 	vec_fini(&items);
 	return ret;
 }
@@ -148,7 +148,7 @@ static int rewrite_node(struct rewrite *w, const struct place *p, const u8 *bloc
 	if (!ret && whole && same_pointers(&below, block))
 		ret = vec_push(out, ((struct entry){ block_key(block, 0), p->bytenr, block_generation(block) })) ? err_nomem(err) : 0;
 	else if (!ret)
-		ret = pack_entries(w, block_owner(block), block_flags(block) & BTRFS_HEADER_FLAG_RELOC, p->level, &below, out, err);
+		ret = pack_entries(w, block_owner(block), mend_flags(block), p->level, &below, out, err);
 	vec_fini(&below);
 	return ret;
 }

@@ -204,7 +204,8 @@ static bool has_ino_cache(const struct survey *s, const struct live_block *b)
 
 static bool is_bad(struct check *c, const struct live_block *b)
 {
-	if (!b->data || b->findings->len || (block_generation(b->data) > c->geo->generation && c->trees.v[b->claims->tree].kind != TREE_LOG))
+	if (!b->data || b->findings->len || block_flags(b->data) & ~(u64)(BTRFS_HEADER_FLAG_WRITTEN | BTRFS_HEADER_FLAG_RELOC) ||
+	    block_backref_rev(b->data) != BTRFS_MIXED_BACKREF_REV || (block_generation(b->data) > c->geo->generation && c->trees.v[b->claims->tree].kind != TREE_LOG))
 		return true;
 	for (size_t i = 0; i < b->n; i++) {
 		struct block_ref ref = live_claim_ref(c, &b->claims[i]);
