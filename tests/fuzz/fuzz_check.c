@@ -27,16 +27,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct fs *fs;
 	u8 flags;
 
-	if (!image.bytes) {
-		env_init(&env);
-		env.jobs = 1;
-		if (load_image(&env, spec)) {
-			fprintf(stderr, "FUZZ_IMAGE names no usable image\n");
-			exit(1);
-		}
-	}
-	flags = fuzz_u8(&in);
-	apply_patches(&in);
+	flags = fuzz_begin(&env, spec, &in);
 	args.specs = &spec;
 	args.nspecs = 1;
 	args.flags = FS_OPEN_NOSCAN | FS_OPEN_PARTIAL | FS_OPEN_LENIENT | FS_OPEN_NO_LOG_REPLAY | FS_OPEN_DEGRADED | FS_OPEN_QUIET |

@@ -110,16 +110,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	char *path;
 	u8 flags;
 
-	if (!image.bytes) {
-		env_init(&env);
-		env.jobs = 1;
-		if (load_image(&env, spec)) {
-			fprintf(stderr, "FUZZ_IMAGE names no usable image\n");
-			exit(1);
-		}
-	}
-	flags = fuzz_u8(&in);
-	apply_patches(&in);
+	flags = fuzz_begin(&env, spec, &in);
 	path = mem_strndup((const char *)in.p, in.left);
 	args.specs = &spec;
 	args.nspecs = 1;

@@ -33,16 +33,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct repair_ops ops = { .check = { .finding = on_finding, .arg = &told }, .say = on_say, .arg = &told };
 	u8 flags;
 
-	if (!image.bytes) {
-		env_init(&env);
-		env.jobs = 1;
-		if (load_image(&env, spec)) {
-			fprintf(stderr, "FUZZ_IMAGE names no usable image\n");
-			exit(1);
-		}
-	}
-	flags = fuzz_u8(&in);
-	apply_patches(&in);
+	flags = fuzz_begin(&env, spec, &in);
 	args.open.specs = &spec;
 	args.open.nspecs = 1;
 	args.open.cache_memory = MiB(4);

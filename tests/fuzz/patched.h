@@ -116,4 +116,22 @@ static void apply_patches(struct fuzz_in *in)
 	}
 }
 
+/* What every target does first: the image is loaded once, then patched as the input says. Gives the input's first byte, the target's to use. */
+static u8 fuzz_begin(struct env *env, const char *spec, struct fuzz_in *in)
+{
+	u8 flags;
+
+	if (!image.bytes) {
+		env_init(env);
+		env->jobs = 1;
+		if (load_image(env, spec)) {
+			fprintf(stderr, "FUZZ_IMAGE names no usable image\n");
+			exit(1);
+		}
+	}
+	flags = fuzz_u8(in);
+	apply_patches(in);
+	return flags;
+}
+
 #endif
