@@ -211,15 +211,7 @@ static int remove_groups(struct fs *fs, const struct addresses *groups, struct c
 		return ret;
 	for (size_t i = 0; !ret && i < groups->len; i++)
 		ret = chunk_remove(txn_alloc(txn), groups->v[i], err);
-	if (ret) {
-		txn_abort(txn);
-		return ret;
-	}
-	alloc_trim_features(txn_alloc(txn));
-	ret = work_commit(fs, txn, err);
-	if (!ret)
-		w->moved += groups->len;
-	return ret;
+	return work_end(fs, txn, ret, groups->len, w, err);
 }
 
 static void set_readonly(struct fs *fs, const struct addresses *groups, bool readonly)

@@ -16,33 +16,17 @@ struct copy {
 	bool reduced;        /* fewer copies than before */
 	struct err *err;
 };
-struct piece { struct window w; u8 *buf; int ret; struct err err; };
-
-static void piece_free(struct piece *p)
-{
-	window_fini(&p->w);
-	free(p->buf);
-	free(p);
-}
-
-static void piece_drop(void *job, void *arg)
-{
-	(void)arg;
-	piece_free(job);
-}
 
 static void piece_work(void *job, void *arg, unsigned worker)
 {
 	struct copy *k = arg;
-	struct piece *p = job;
 
 	(void)worker;
-	p->buf = mem_alloc_io(p->w.len);
-	p->ret = p->buf ? window_read(k->fs, &p->w, k->raw, p->buf, &p->err) : err_nomem(&p->err);
+	window_job_read(job, k->fs, k->raw);
 }
 
 /* A copy that stays, when others go, has to be whole. */
-static int verify_stripe(struct copy *k, const struct piece *p, u32 from, u32 n, unsigned stripe, struct err *err)
+static int verify_stripe(struct copy *k, const struct window_job *p, u32 from, u32 n, unsigned stripe, struct err *err)
 {
 	const struct chunk *next = k->c->next;
 	u32 sector = k->fs->geo->sectorsize;
@@ -59,7 +43,7 @@ static int verify_stripe(struct copy *k, const struct piece *p, u32 from, u32 n,
 	return ret;
 }
 
-static int verify_staying(struct copy *k, const struct piece *p, u32 from, u32 n, struct err *err)
+static int verify_staying(struct copy *k, const struct window_job *p, u32 from, u32 n, struct err *err)
 {
 	int ret = 0;
 
@@ -72,7 +56,7 @@ static int verify_staying(struct copy *k, const struct piece *p, u32 from, u32 n
 static int piece_done(void *job, void *arg)
 {
 	struct copy *k = arg;
-	struct piece *p = job;
+	struct window_job *p = job;
 	u32 sector = k->fs->geo->sectorsize;
 	int ret = p->ret;
 
@@ -87,7 +71,7 @@ static int piece_done(void *job, void *arg)
 	}
 	if (!ret)
 		progress_add(k->progress, (u64)p->w.used * sector);
-	piece_free(p);
+	window_job_free(p);
 	return ret;
 }
 
@@ -108,7 +92,7 @@ static int copy_pieces(struct copy *k, struct ordq *q, struct err *err)
 		return ret;
 	for (u64 pos = k->c->start; !ret && used_walk_next(&walk, pos, &at);) {
 		u64 start = k->c->start + (at - k->c->start) / unit * unit;
-		struct piece *p = mem_zalloc(sizeof(*p));
+		struct window_job *p = mem_zalloc(sizeof(*p));
 
 		pos = start + min_t(u64, unit, end - start);
 		ret = p ? used_walk_window(&walk, start, pos - start, &p->w, err) : err_nomem(err);
@@ -126,7 +110,7 @@ static int copy_pieces(struct copy *k, struct ordq *q, struct err *err)
 
 int chunk_copy(struct fs *fs, const struct chunk *c, struct progress *progress, struct err *err)
 {
-	static const struct ordq_ops ops = { piece_work, piece_done, piece_drop };
+	static const struct ordq_ops ops = { piece_work, piece_done, window_job_drop };
 	struct copy k = { .fs = fs, .c = c, .progress = progress, .err = err };
 	struct ordq *q;
 	int ret;
@@ -152,6 +136,19 @@ int work_commit(struct fs *fs, struct txn *txn, struct err *err)
 	return err_wrap(err, ret, "nothing is written");
 }
 
+int work_end(struct fs *fs, struct txn *txn, int ret, u64 n, struct chunks_work *w, struct err *err)
+{
+	if (ret) {
+		txn_abort(txn);
+		return ret;
+	}
+	alloc_trim_features(txn_alloc(txn));
+	ret = work_commit(fs, txn, err);
+	if (!ret)
+		w->moved += n;
+	return ret;
+}
+
 int chunk_relocate_stripes(struct fs *fs, u64 start, u64 profile, unsigned how, struct chunks_work *w, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -167,15 +164,7 @@ int chunk_relocate_stripes(struct fs *fs, u64 start, u64 profile, unsigned how, 
 	}
 	if (!ret)
 		ret = chunk_copy(fs, chunk_lookup(fs->vol, start), w->progress, err);
-	if (ret) {
-		txn_abort(txn);
-		return ret;
-	}
-	alloc_trim_features(txn_alloc(txn));
-	ret = work_commit(fs, txn, err);
-	if (!ret)
-		w->moved++;
-	return ret;
+	return work_end(fs, txn, ret, 1, w, err);
 }
 
 /* The rest of the list is in the wrong place, too. */

@@ -7,26 +7,13 @@
 
 enum { PIECE = 1 << 20 };
 struct copy { struct reloc *r; struct progress *progress; struct err *err; };
-struct piece { struct window w; u8 *buf; int ret; struct err err; };
-
-static void piece_drop(void *job, void *arg)
-{
-	struct piece *p = job;
-
-	(void)arg;
-	window_fini(&p->w);
-	free(p->buf);
-	free(p);
-}
 
 static void piece_work(void *job, void *arg, unsigned worker)
 {
 	struct copy *k = arg;
-	struct piece *p = job;
 
 	(void)worker;
-	p->buf = mem_alloc_io(p->w.len);
-	p->ret = p->buf ? window_read(k->r->fs, &p->w, false, p->buf, &p->err) : err_nomem(&p->err);
+	window_job_read(job, k->r->fs, false);
 }
 
 static bool is_data(u8 kind)
@@ -57,7 +44,7 @@ static int keep_sums(struct reloc *r, const struct window *w, u32 i, u32 n, u64 
 }
 
 /* What of one extent lies in the window. */
-static int write_part(struct copy *k, const struct piece *p, u32 i, u32 n, u64 to)
+static int write_part(struct copy *k, const struct window_job *p, u32 i, u32 n, u64 to)
 {
 	struct reloc *r = k->r;
 	u32 sector = r->fs->geo->sectorsize;
@@ -74,7 +61,7 @@ static int write_part(struct copy *k, const struct piece *p, u32 i, u32 n, u64 t
 static int piece_done(void *job, void *arg)
 {
 	struct copy *k = arg;
-	struct piece *p = job;
+	struct window_job *p = job;
 	u32 sector = k->r->fs->geo->sectorsize;
 	int ret = p->ret;
 
@@ -90,7 +77,7 @@ static int piece_done(void *job, void *arg)
 	}
 	if (!ret)
 		progress_add(k->progress, (u64)p->w.used * sector);
-	piece_drop(p, NULL);
+	window_job_free(p);
 	return ret;
 }
 
@@ -104,7 +91,7 @@ static int copy_group(struct copy *k, struct ordq *q, const struct chunk *c, str
 		return ret;
 	for (u64 pos = c->start; !ret && used_walk_next(&walk, pos, &at);) {
 		u64 start = c->start + (at - c->start) / BTRFS_STRIPE_LEN * BTRFS_STRIPE_LEN;
-		struct piece *p = mem_zalloc(sizeof(*p));
+		struct window_job *p = mem_zalloc(sizeof(*p));
 
 		pos = start + min_t(u64, PIECE, end - start);
 		ret = p ? used_walk_window(&walk, start, pos - start, &p->w, err) : err_nomem(err);
@@ -122,7 +109,7 @@ static int copy_group(struct copy *k, struct ordq *q, const struct chunk *c, str
 
 int reloc_copy(struct reloc *r, const struct addresses *groups, struct progress *progress, struct err *err)
 {
-	static const struct ordq_ops ops = { piece_work, piece_done, piece_drop };
+	static const struct ordq_ops ops = { piece_work, piece_done, window_job_drop };
 	struct copy k = { r, progress, err };
 	struct ordq *q;
 	int ret = 0;

@@ -305,3 +305,22 @@ int window_read(struct fs *fs, const struct window *w, bool raw, u8 *buf, struct
 		ret = read_run(fs, w, from, n, buf + (size_t)from * fs->geo->sectorsize, err);
 	return ret;
 }
+
+void window_job_read(struct window_job *p, struct fs *fs, bool raw)
+{
+	p->buf = mem_alloc_io(p->w.len);
+	p->ret = p->buf ? window_read(fs, &p->w, raw, p->buf, &p->err) : err_nomem(&p->err);
+}
+
+void window_job_free(struct window_job *p)
+{
+	window_fini(&p->w);
+	free(p->buf);
+	free(p);
+}
+
+void window_job_drop(void *job, void *arg)
+{
+	(void)arg;
+	window_job_free(job);
+}

@@ -54,4 +54,11 @@ bool window_run(const struct window *w, u32 *from, u32 *n);
  * holds whole. Thread-safe. */
 int window_read(struct fs *fs, const struct window *w, bool raw, u8 *buf, struct err *err);
 
+/* A window on its way through an ordered queue. */
+struct window_job { struct window w; u8 *buf; int ret; struct err err; };
+/* Reads what is in use of it, into a buffer of its own; what fails is kept in ret and err. raw: as window_read. */
+void window_job_read(struct window_job *p, struct fs *fs, bool raw);
+void window_job_free(struct window_job *p);
+void window_job_drop(void *job, void *arg);  /* the queue's `drop` */
+
 #endif

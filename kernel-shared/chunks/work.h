@@ -12,6 +12,8 @@ VEC_TYPE(addresses, u64);
 
 /* Commits, unless somebody else has touched the devices meanwhile. */
 int work_commit(struct fs *fs, struct txn *txn, struct err *err);
+/* Ends a transaction that moved or removed n chunks: gives it up if ret is not 0. */
+int work_end(struct fs *fs, struct txn *txn, int ret, u64 n, struct chunks_work *w, struct err *err);
 /* Copies everything in use of a chunk to where it moves (chunk->next). Where copies become fewer, those that stay are verified, too. */
 int chunk_copy(struct fs *fs, const struct chunk *c, struct progress *progress, struct err *err);
 
